@@ -1,0 +1,46 @@
+# Deed's commands. `make` alone lists them; every recipe is plain POSIX sh.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt audit bench judges example-github crash tools
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-22s %s\n", $$1, $$2}'
+
+run: tools ## Build Deed and run all of it here, with a PostgreSQL of its own
+	@echo 'Building Deed (the first build takes some minutes)'
+	@cargo build --release --locked -p deed
+	@exec $(TARGET)/release/deed up
+
+test: tools ## Format, lints and every quick test
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	scripts/with-test-postgres scripts/run-tests
+
+fmt: ## Format the code
+	cargo fmt --all
+
+audit: tools ## Licences, known vulnerabilities and sources of our dependencies (cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || { \
+	  echo 'cargo-deny is missing; get it with: cargo install --locked cargo-deny' >&2; exit 1; }
+	cargo deny check
+
+bench: tools ## Compare our notarize with one-row inserts of pgbench
+	cargo build --release --locked -p deed -p deed-bench
+	$(TARGET)/release/deed-bench run
+
+crash: tools ## Kill the API under load, again and again, and check every chain
+	cargo build --release --locked -p deed -p deed-bench
+	$(TARGET)/release/deed-bench crash
+
+judges: tools ## Have independent implementations check our signatures and hashes
+	cargo build --release --locked -p deed
+	python3 scripts/judges/run.py
+
+example-github: tools ## Notarize, export and verify 329 real GitHub deliveries
+	cargo build --release --locked -p deed
+	python3 scripts/github/run.py
+
+tools:
+	@scripts/check-tools

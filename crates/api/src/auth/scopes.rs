@@ -1,0 +1,148 @@
+//! What a key may do: scopes, and the profiles that name sets of them.
+
+use deed_store::access::Role;
+
+/// One permission. Every route declares the one it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Read records, their entries and trees.
+    RecordsRead,
+    /// Notarize, and add notes.
+    RecordsWrite,
+    /// Export records for offline verification.
+    RecordsExport,
+    /// Read Types.
+    TypesRead,
+    /// Register, version and disable Types.
+    TypesWrite,
+    /// Read organisations.
+    OrgsRead,
+    /// Make organisations.
+    OrgsWrite,
+    /// Read agents.
+    AgentsRead,
+    /// Make agents.
+    AgentsWrite,
+    /// Read API keys (never their secrets).
+    KeysRead,
+    /// Mint, rotate and revoke API keys.
+    KeysWrite,
+}
+
+impl Scope {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecordsRead => "records:read",
+            Self::RecordsWrite => "records:write",
+            Self::RecordsExport => "records:export",
+            Self::TypesRead => "types:read",
+            Self::TypesWrite => "types:write",
+            Self::OrgsRead => "orgs:read",
+            Self::OrgsWrite => "orgs:write",
+            Self::AgentsRead => "agents:read",
+            Self::AgentsWrite => "agents:write",
+            Self::KeysRead => "keys:read",
+            Self::KeysWrite => "keys:write",
+        }
+    }
+}
+
+/// A named set of scopes.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: &'static str,
+    /// Which role may carry it.
+    pub role: Role,
+    /// For people.
+    pub description: &'static str,
+    /// What it allows.
+    pub scopes: &'static [Scope],
+}
+
+use Scope::{
+    AgentsRead, AgentsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsExport, RecordsRead,
+    RecordsWrite, TypesRead, TypesWrite,
+};
+
+/// The built-in profiles; the first of each role is its default.
+pub const PROFILES: [Profile; 9] = [
+    Profile {
+        name: "agent-full",
+        role: Role::Agent,
+        description: "notarize, read and export the organisation's records",
+        scopes: &[RecordsRead, RecordsWrite, RecordsExport, TypesRead],
+    },
+    Profile {
+        name: "agent-writer",
+        role: Role::Agent,
+        description: "notarize only; cannot read records back",
+        scopes: &[RecordsWrite, TypesRead],
+    },
+    Profile {
+        name: "agent-reader",
+        role: Role::Agent,
+        description: "read and export records",
+        scopes: &[RecordsRead, RecordsExport, TypesRead],
+    },
+    Profile {
+        name: "admin-standard",
+        role: Role::Admin,
+        description: "everything inside one organisation",
+        scopes: &[
+            RecordsRead, RecordsWrite, RecordsExport, TypesRead, TypesWrite, AgentsRead,
+            AgentsWrite, KeysRead, KeysWrite,
+        ],
+    },
+    Profile {
+        name: "admin-types",
+        role: Role::Admin,
+        description: "register and version Types",
+        scopes: &[TypesRead, TypesWrite],
+    },
+    Profile {
+        name: "admin-observer",
+        role: Role::Admin,
+        description: "read everything inside one organisation",
+        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead],
+    },
+    Profile {
+        name: "admin-auditor",
+        role: Role::Admin,
+        description: "read and export records for verification",
+        scopes: &[RecordsRead, RecordsExport, TypesRead],
+    },
+    Profile {
+        name: "platform-standard",
+        role: Role::Platform,
+        description: "organisations, agents, keys and Types of the whole server; reads every record",
+        scopes: &[
+            RecordsRead, RecordsExport, TypesRead, TypesWrite, OrgsRead, OrgsWrite, AgentsRead,
+            AgentsWrite, KeysRead, KeysWrite,
+        ],
+    },
+    Profile {
+        name: "platform-observer",
+        role: Role::Platform,
+        description: "read everything of the whole server",
+        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead],
+    },
+];
+
+/// The profile of that name.
+#[must_use]
+pub fn profile(name: &str) -> Option<&'static Profile> {
+    PROFILES.iter().find(|profile| profile.name == name)
+}
+
+/// The profile that a key of this role has when none is asked for.
+#[must_use]
+pub fn default_profile(role: Role) -> &'static Profile {
+    match role {
+        Role::Agent => &PROFILES[0],
+        Role::Admin => &PROFILES[3],
+        Role::Platform => &PROFILES[7],
+    }
+}

@@ -1,0 +1,8 @@
+//! One file an endpoint.
+
+pub(crate) mod admin;
+pub(crate) mod auth;
+pub(crate) mod keys;
+pub(crate) mod probes;
+pub(crate) mod records;
+pub(crate) mod types;

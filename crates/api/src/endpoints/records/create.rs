@@ -1,0 +1,44 @@
+//! `POST /v1/records`: validate, canonicalise, sign, append; 201 with the signed entry.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use deed_store::append::{Appended, Create};
+
+use super::prepare::{CreateRecord, prepare};
+use super::view::WrittenView;
+use crate::auth::Caller;
+use crate::body::Mutation;
+use crate::problem::Problem;
+use crate::reply::{Reply, render};
+use crate::state::App;
+
+#[utoipa::path(
+    post, path = "/v1/records", tag = "Records", operation_id = "createRecord",
+    summary = "Notarize",
+    params(crate::openapi::IdempotencyKey),
+    request_body = CreateRecord,
+    responses(
+        (status = 201, description = "Recorded: the record and its signed entry", body = WrittenView),
+        (status = 422, description = "Not valid by the Type, or refused by a rule", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Mutation { body, idempotency }: Mutation<CreateRecord>,
+) -> Result<Reply, Problem> {
+    let prepared = prepare(&app, &caller, body, app.store().clock().now()).await?;
+    let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
+    let item = Create {
+        records: vec![prepared.new],
+        idempotency,
+        status: StatusCode::CREATED.as_u16(),
+        response: response.clone(),
+    };
+    let done = match app.appender().create(item).await? {
+        Appended::Written(()) => Appended::Written(response),
+        Appended::Replayed(replay) => Appended::Replayed(replay),
+    };
+    Reply::appended(StatusCode::CREATED, done)
+}

@@ -1,0 +1,302 @@
+//! From a request to a signed record that waits for its INSERT.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use deed_chain::body;
+use deed_chain::entry::{Claims, Link};
+use deed_store::append::NewRecord;
+use deed_store::random;
+use deed_store::records::{MOST_DEPTH, Record, Status};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::view::{self, EntryView, RecordView, WrittenView};
+use crate::auth::Caller;
+use crate::cache::LoadedType;
+use crate::problem::{Problem, Violation};
+use crate::state::App;
+
+/// Most join keys of a record.
+const MOST_REFERENCES: usize = 16;
+/// Longest join key, in characters.
+const LONGEST_KEY: usize = 64;
+/// Longest value of a join key, and longest `requestedBy`, in characters.
+const LONGEST_VALUE: usize = 256;
+
+/// What is to be notarized.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateRecord {
+    /// Name of the Type.
+    #[serde(rename = "type")]
+    #[schema(example = "notarize-generic-v1")]
+    pub type_name: String,
+    /// Version of the Type; the newest when absent.
+    #[serde(default)]
+    pub type_version: Option<i32>,
+    /// What was done or is about to be done; valid by the Type's schema.
+    #[schema(value_type = Object)]
+    pub criteria: Value,
+    /// Join keys: up to 16, searchable, part of what is signed.
+    #[serde(default)]
+    pub references: BTreeMap<String, String>,
+    /// Agent that answers for it; the caller's own when absent.
+    #[serde(default)]
+    pub principal_agent_id: Option<Uuid>,
+    /// Who asked for it, in your words; up to 256 characters.
+    #[serde(default)]
+    pub requested_by: Option<String>,
+    /// Record of the same organisation that delegates this one.
+    #[serde(default)]
+    pub parent_record_id: Option<Uuid>,
+}
+
+/// A signed record and what the answer shows of it.
+pub(crate) struct Prepared {
+    pub(crate) new: NewRecord,
+    body: Value,
+    signed_statement: String,
+}
+
+impl Prepared {
+    /// The answer, with the next steps of `caller` if it is given.
+    pub(crate) fn view(&self, caller: Option<&Caller>) -> WrittenView<'_> {
+        let record = &self.new.record;
+        WrittenView {
+            record: RecordView::full(record, &self.body),
+            entry: EntryView {
+                position: 0,
+                hash: record.head_hash,
+                previous: self.new.previous,
+                signed_statement: self.signed_statement.clone(),
+                body: &self.body,
+            },
+            next_steps: caller.map(|caller| view::next_steps(caller, record.id)),
+        }
+    }
+}
+
+/// Validates, canonicalises and signs. Touches the database only for a Type that is not in
+/// memory, for a parent, and for a principal other than the caller.
+pub(crate) async fn prepare(
+    app: &App,
+    caller: &Caller,
+    request: CreateRecord,
+    now: DateTime<Utc>,
+) -> Result<Prepared, Problem> {
+    let org = caller.org_for(None)?;
+    check_texts(&request)?;
+    let loaded = match request.type_version {
+        None => app.types().newest(app.store(), org, &request.type_name).await?,
+        Some(version) => {
+            app.types().version(app.store(), org, &request.type_name, version).await?
+        }
+    };
+    check_type(&loaded)?;
+    check_criteria(&loaded, &request.criteria)?;
+    let principal = principal(app, caller, org, request.principal_agent_id).await?;
+    let parent = match request.parent_record_id {
+        Some(id) => Some(parent(app, id, org).await?),
+        None => None,
+    };
+    let id = random::uuid_v7(now);
+    let record = Record {
+        id,
+        org_id: org,
+        type_name: loaded.definition.name.clone(),
+        type_version: loaded.definition.version,
+        status: Status::Recorded,
+        principal_agent_id: principal,
+        requested_by: request.requested_by,
+        created_by: caller.key.id,
+        parent_id: parent.as_ref().map(|p| p.id),
+        root_id: parent.as_ref().map_or(id, |p| p.root_id),
+        depth: parent.as_ref().map_or(0, |p| p.depth + 1),
+        created_at: now,
+        head_position: 0,
+        head_hash: app.store().installation().genesis_hash,
+    };
+    let body = first_body(&record, &loaded, request.criteria, &request.references, parent.as_ref());
+    Ok(sign(app, record, body, request.references))
+}
+
+fn sign(
+    app: &App,
+    mut record: Record,
+    body: Value,
+    references: BTreeMap<String, String>,
+) -> Prepared {
+    let (canonical, body_hash) = body::body_hash(&body);
+    let installation = app.store().installation();
+    let claims = Claims {
+        issuer: installation.issuer.clone(),
+        subject: record.id,
+        issued_at: record.created_at.timestamp(),
+        link: Some(Link { position: 0, previous: installation.genesis_hash, epoch: 0 }),
+    };
+    let entry = app.store().signer().sign(&claims, &body_hash);
+    record.head_hash = entry.hash();
+    Prepared {
+        signed_statement: entry.to_base64url(),
+        new: NewRecord {
+            record,
+            references: references.into_iter().collect(),
+            previous: installation.genesis_hash,
+            entry: entry.into_bytes(),
+            body: canonical,
+            event: "record.recorded",
+        },
+        body,
+    }
+}
+
+/// Everything that is signed of a record at its creation.
+fn first_body(
+    record: &Record,
+    loaded: &LoadedType,
+    criteria: Value,
+    references: &BTreeMap<String, String>,
+    parent: Option<&Record>,
+) -> Value {
+    let mut about = json!({
+        "id": record.id,
+        "orgId": record.org_id,
+        "type": loaded.definition.name,
+        "typeVersion": loaded.definition.version,
+        "typeDigest": loaded.definition.digest,
+        "status": record.status.as_str(),
+        "createdBy": record.created_by,
+        "createdAt": view::time(record.created_at),
+    });
+    if let Some(agent) = record.principal_agent_id {
+        about["principalAgentId"] = json!(agent);
+    }
+    if let Some(requested_by) = &record.requested_by {
+        about["requestedBy"] = json!(requested_by);
+    }
+    let mut fields = Map::new();
+    fields.insert("record".to_owned(), about);
+    fields.insert("criteria".to_owned(), criteria);
+    if !references.is_empty() {
+        fields.insert("references".to_owned(), json!(references));
+    }
+    if let Some(parent) = parent {
+        let link = json!({ "recordId": parent.id, "entryHash": parent.head_hash });
+        fields.insert("parent".to_owned(), link);
+    }
+    body::salted("record.recorded", &random::bytes(), fields)
+}
+
+fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
+    let definition = &loaded.definition;
+    if definition.disabled_at.is_some() {
+        return Err(Problem::unprocessable(
+            "type-disabled",
+            format!("the Type {} takes no new records", definition.name),
+            "Use another Type, or have an administrator register a new one.",
+        ));
+    }
+    if definition.completion_schema.is_some() {
+        return Err(Problem::unprocessable(
+            "type-is-gated",
+            format!("the Type {} has a completion schema", definition.name),
+            "Use a Type without a completion schema: this version notarizes, it does not run the gated lifecycle yet.",
+        ));
+    }
+    Ok(())
+}
+
+fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> {
+    loaded.criteria.validate(criteria).map_err(|violations| {
+        let errors = violations.into_iter().map(|v| Violation {
+            path: format!("/criteria{}", v.path),
+            expected: v.expected,
+            found: v.found,
+            message: v.message,
+        });
+        let definition = &loaded.definition;
+        Problem::unprocessable(
+            "validation-failed",
+            format!("the criteria are not valid for {} version {}", definition.name, definition.version),
+            "Change what `errors` lists; GET /v1/types/{name} gives the schema and an example.",
+        )
+        .violations(errors.collect())
+    })
+}
+
+fn check_texts(request: &CreateRecord) -> Result<(), Problem> {
+    let too_long = |what: &str| {
+        Problem::unprocessable(
+            "request-invalid",
+            format!("{what} is longer than {LONGEST_VALUE} characters or empty"),
+            "Shorten it; put long text into the criteria.",
+        )
+    };
+    let fits = |text: &str| !text.is_empty() && text.chars().count() <= LONGEST_VALUE;
+    if request.requested_by.as_deref().is_some_and(|text| !fits(text)) {
+        return Err(too_long("requestedBy"));
+    }
+    if request.references.len() > MOST_REFERENCES {
+        return Err(Problem::unprocessable(
+            "request-invalid",
+            format!("a record has at most {MOST_REFERENCES} references"),
+            "Send the join keys that you will search by.",
+        ));
+    }
+    for (key, value) in &request.references {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._:/-".contains(&b);
+        if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(plain) {
+            return Err(Problem::unprocessable(
+                "request-invalid",
+                format!("a reference's key has 1 to {LONGEST_KEY} letters, digits and . _ : / -"),
+                "Rename the key, for example to traceId.",
+            ));
+        }
+        if !fits(value) {
+            return Err(too_long("a reference's value"));
+        }
+    }
+    Ok(())
+}
+
+async fn principal(
+    app: &App,
+    caller: &Caller,
+    org: Uuid,
+    named: Option<Uuid>,
+) -> Result<Option<Uuid>, Problem> {
+    let Some(agent) = named.filter(|named| caller.key.agent_id != Some(*named)) else {
+        return Ok(caller.key.agent_id);
+    };
+    if app.store().is_agent_of(agent, org).await? {
+        Ok(Some(agent))
+    } else {
+        Err(Problem::unprocessable(
+            "principal-unknown",
+            "principalAgentId is no agent of this organisation",
+            "Use the id of an agent of the organisation; GET /v1/admin/agents lists them.",
+        ))
+    }
+}
+
+async fn parent(app: &App, id: Uuid, org: Uuid) -> Result<Record, Problem> {
+    let parent = app.store().record(id, Some(org)).await.map_err(|e| match e {
+        deed_store::Error::NotFound(_) => Problem::unprocessable(
+            "parent-unknown",
+            "parentRecordId is no record of this organisation",
+            "Use the id of a record that you can read.",
+        ),
+        other => other.into(),
+    })?;
+    if parent.depth >= MOST_DEPTH {
+        return Err(Problem::unprocessable(
+            "delegation-too-deep",
+            format!("a delegation tree has at most {MOST_DEPTH} levels below its root"),
+            "Delegate from a record nearer to the root.",
+        ));
+    }
+    Ok(parent)
+}

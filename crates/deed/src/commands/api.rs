@@ -1,0 +1,33 @@
+//! `deed api`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use deed_api::App;
+use deed_api::serve::serve;
+
+use crate::config::{Environment, Process, Settings};
+use crate::{commands, signals, telemetry};
+
+/// Serves the API until a signal.
+pub(crate) async fn run() -> Result<ExitCode> {
+    let settings = Settings::read(&Environment::of_process(), Process::Api)?;
+    telemetry::start(&settings.log())?;
+    let shutdown = signals::shutdown_token()?;
+    let metrics = deed_api::metrics::install()?;
+    let config = settings.api_with(settings.api_key_secret());
+    // Before the wait for the database: a port that is taken will not become free by waiting.
+    let listener = commands::listen(config.listen, "LISTEN_ADDRESS").await?;
+    let store = tokio::select! {
+        store = commands::connect(&settings, "deed-api") => store?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let limits = config.limits.clone();
+    let app = App::new(store.clone(), config, metrics);
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    serve(listener, app.router(), &limits, shutdown, Arc::clone(app.draining())).await?;
+    store.close();
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}

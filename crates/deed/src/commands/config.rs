@@ -1,0 +1,19 @@
+//! `deed config`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::config::{Environment, Settings, show};
+use crate::output;
+
+/// Prints every setting, whichever process it is for, and what is wrong with it.
+pub(crate) fn run(as_json: bool) -> Result<ExitCode> {
+    let (settings, faults) = Settings::survey(&Environment::of_process(), None);
+    if as_json {
+        output::line(format!("{:#}", show::json(&settings, &faults)))?;
+    } else {
+        output::line(show::text(&settings, &faults).trim_end())?;
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,120 @@
+//! From settings to what each part of the program takes: one structure for each concern.
+
+use deed_api::config::{ApiConfig, HttpLimits, Secret};
+use deed_store::StoreConfig;
+
+use super::settings::Settings;
+use super::table;
+use super::variable::Variable;
+
+/// What signs, and in whose name.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// URL of this server, in every signature.
+    pub(crate) issuer: String,
+    /// The signing key as PKCS#8 text.
+    pub(crate) signing_key: Secret,
+}
+
+/// How events are logged.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    /// One JSON object a line; `None` leaves it to whether standard error is a terminal.
+    pub(crate) json: Option<bool>,
+    /// The least level, or levels by module.
+    pub(crate) level: String,
+}
+
+impl Settings {
+    /// The database as the application role.
+    pub(crate) fn store(&self, application_name: &str) -> StoreConfig {
+        self.store_at(&self.url(&table::DATABASE_URL), application_name)
+    }
+
+    /// The database as the owner of its tables.
+    pub(crate) fn store_as_owner(&self, application_name: &str) -> StoreConfig {
+        self.store_at(&self.url(&table::DATABASE_MIGRATION_URL), application_name)
+    }
+
+    /// A database that the caller knows the URL of.
+    pub(crate) fn store_at(&self, url: &str, application_name: &str) -> StoreConfig {
+        let pool_size = self.get(&table::DATABASE_POOL_SIZE);
+        StoreConfig {
+            url: url.to_owned(),
+            // Migrations use one connection, and no variable for it.
+            pool_size: pool_size.map_or(1, |_| self.count(&table::DATABASE_POOL_SIZE)),
+            connect_timeout: self.duration(&table::DATABASE_CONNECT_TIMEOUT),
+            acquire_timeout: self.duration(&table::DATABASE_ACQUIRE_TIMEOUT),
+            transaction_deadline: self.duration(&table::DATABASE_TRANSACTION_DEADLINE),
+            lock_timeout: self.duration(&table::DATABASE_LOCK_TIMEOUT),
+            application_name: application_name.to_owned(),
+            tls_ca_file: self
+                .path(&table::DATABASE_TLS_CA_FILE)
+                .map(|path| path.to_string_lossy().into_owned()),
+        }
+    }
+
+    fn url(&self, variable: &Variable) -> String {
+        String::from_utf8_lossy(&self.secret(variable).0).into_owned()
+    }
+
+    /// The role that the application logs in as.
+    pub(crate) fn app_role(&self) -> String {
+        self.text(&table::DATABASE_APP_ROLE).unwrap_or_default().to_owned()
+    }
+
+    /// What signs, and in whose name.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            issuer: self.issuer().unwrap_or_default(),
+            signing_key: self.secret(&table::VAULT_SIGNING_KEY),
+        }
+    }
+
+    /// URL of this server, which `deed up` may also choose by itself.
+    pub(crate) fn issuer(&self) -> Option<String> {
+        self.text(&table::ISSUER_URL).map(str::to_owned)
+    }
+
+    /// The secret under which API keys are stored.
+    pub(crate) fn api_key_secret(&self) -> Secret {
+        self.secret(&table::API_KEY_SECRET)
+    }
+
+    /// The API, with a secret that the caller knows.
+    pub(crate) fn api_with(&self, api_key_secret: Secret) -> ApiConfig {
+        ApiConfig {
+            listen: self.address(&table::LISTEN_ADDRESS),
+            api_key_secret,
+            limits: self.http_limits(),
+            append_queue: self.count(&table::APPEND_QUEUE),
+            cache_max_age: self.duration(&table::CACHE_MAX_AGE),
+        }
+    }
+
+    /// The HTTP server.
+    pub(crate) fn http_limits(&self) -> HttpLimits {
+        HttpLimits {
+            max_connections: self.count(&table::HTTP_MAX_CONNECTIONS),
+            max_in_flight: self.count(&table::HTTP_MAX_IN_FLIGHT),
+            max_body_bytes: self.count(&table::HTTP_MAX_BODY_BYTES),
+            header_timeout: self.duration(&table::HTTP_HEADER_TIMEOUT),
+            request_timeout: self.duration(&table::HTTP_REQUEST_TIMEOUT),
+            drain_delay: self.duration(&table::HTTP_DRAIN_DELAY),
+            shutdown_timeout: self.duration(&table::HTTP_SHUTDOWN_TIMEOUT),
+        }
+    }
+
+    /// Where the worker reports its health.
+    pub(crate) fn worker_listen(&self) -> std::net::SocketAddr {
+        self.address(&table::WORKER_LISTEN_ADDRESS)
+    }
+
+    /// How events are logged.
+    pub(crate) fn log(&self) -> Log {
+        Log {
+            json: self.text(&table::LOG_FORMAT).map(|format| format == "json"),
+            level: self.text(&table::LOG_LEVEL).unwrap_or("info").to_owned(),
+        }
+    }
+}

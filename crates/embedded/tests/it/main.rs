@@ -1,0 +1,6 @@
+//! Tests with a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod cluster;
+mod common;
+mod search;

@@ -1,0 +1,14 @@
+-- What the application role may do; run after every migration. {role} is a quoted identifier.
+GRANT USAGE ON SCHEMA public TO {role};
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
+GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
+    record_references, vault_entries, events, idempotency_keys, refinery_schema_history TO {role};
+GRANT INSERT ON signing_keys, orgs, agents, api_keys, record_types, records,
+    record_references, vault_entries, events, idempotency_keys TO {role};
+GRANT UPDATE (status, not_after) ON signing_keys TO {role};
+GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
+GRANT UPDATE (disabled_at) ON record_types TO {role};
+GRANT UPDATE (status, head_position, head_hash) ON records TO {role};
+GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
+REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};

@@ -1,0 +1,227 @@
+//! API keys: only a keyed hash is stored; the key itself is shown once.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::records::Page;
+use crate::store::Store;
+use crate::tx::Tx;
+
+/// What a key may act for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// One agent of one organisation.
+    Agent,
+    /// One organisation.
+    Admin,
+    /// The server.
+    Platform,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Agent, Self::Admin, Self::Platform];
+
+    /// Its name in the database and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Admin => "admin",
+            Self::Platform => "platform",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// A key as the server knows it: everything but the key.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// Role.
+    pub role: Role,
+    /// Organisation; none for the platform.
+    pub org_id: Option<Uuid>,
+    /// Agent, for the role agent.
+    pub agent_id: Option<Uuid>,
+    /// For people.
+    pub label: String,
+    /// Name of the set of scopes it has.
+    pub scope_profile: String,
+    /// The key's first characters, to tell keys apart.
+    pub hint: String,
+    /// When it was minted.
+    pub created_at: DateTime<Utc>,
+    /// Until when it works.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Since when it does not work any more.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// The key that replaces it after a rotation.
+    pub replaced_by: Option<Uuid>,
+}
+
+/// A key to mint.
+#[derive(Clone)]
+pub struct NewApiKey {
+    /// What will be stored.
+    pub key: ApiKey,
+    /// HMAC-SHA-256 of the key.
+    pub key_hash: [u8; 32],
+}
+
+const COLUMNS: &str = "id, role, org_id, agent_id, label, scope_profile, hint, created_at, \
+    expires_at, revoked_at, replaced_by";
+
+impl ApiKey {
+    /// Whether the key works at this time.
+    #[must_use]
+    pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none_or(|at| now < at) && self.expires_at.is_none_or(|at| now < at)
+    }
+
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        let role: &str = row.get(1);
+        Ok(Self {
+            id: row.get(0),
+            role: Role::parse(role).ok_or_else(|| Error::Damaged(format!("role {role}")))?,
+            org_id: row.get(2),
+            agent_id: row.get(3),
+            label: row.get(4),
+            scope_profile: row.get(5),
+            hint: row.get(6),
+            created_at: row.get(7),
+            expires_at: row.get(8),
+            revoked_at: row.get(9),
+            replaced_by: row.get(10),
+        })
+    }
+}
+
+/// Stores a new key.
+///
+/// # Errors
+/// [`Error::NotFound`] when the organisation or the agent (of that organisation) does not exist.
+pub async fn mint(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {
+    let k = &new.key;
+    if let (Some(agent), Some(org)) = (k.agent_id, k.org_id) {
+        let sql = "SELECT FROM agents WHERE id = $1 AND org_id = $2";
+        tx.client.query_opt(sql, &[&agent, &org]).await?.ok_or(Error::NotFound("agent"))?;
+    }
+    let sql = "INSERT INTO api_keys (id, role, org_id, agent_id, label, scope_profile, hint,
+                   created_at, expires_at, key_hash)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let inserted = tx
+        .client
+        .execute(
+            sql,
+            &[
+                &k.id,
+                &k.role.as_str(),
+                &k.org_id,
+                &k.agent_id,
+                &k.label,
+                &k.scope_profile,
+                &k.hint,
+                &k.created_at,
+                &k.expires_at,
+                &new.key_hash.as_slice(),
+            ],
+        )
+        .await;
+    inserted.map_err(Error::from).map_err(|e| {
+        if e.is_foreign_key_violation() { Error::NotFound("organisation") } else { e }
+    })?;
+    Ok(())
+}
+
+/// A key by id, locked for a change; another organisation's is not found.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn key(tx: Tx<'_>, id: Uuid, org: Option<Uuid>) -> Result<ApiKey, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM api_keys
+         WHERE id = $1 AND ($2::uuid IS NULL OR org_id = $2) FOR NO KEY UPDATE"
+    );
+    let row = tx.client.query_opt(&sql, &[&id, &org]).await?;
+    ApiKey::from_row(&row.ok_or(Error::NotFound("API key"))?)
+}
+
+/// Ends a key. A second revocation keeps the time of the first.
+///
+/// # Errors
+/// Those of a statement.
+pub async fn revoke(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    let sql = "UPDATE api_keys SET revoked_at = least(revoked_at, $2) WHERE id = $1";
+    tx.client.execute(sql, &[&id, &now]).await?;
+    Ok(())
+}
+
+/// Replaces a key: the new one works at once, the old one until `until`.
+///
+/// # Errors
+/// [`Error::Conflict`] `api-key-replaced` when the old one was replaced before.
+pub async fn rotate(
+    tx: Tx<'_>,
+    old: &ApiKey,
+    new: &NewApiKey,
+    until: DateTime<Utc>,
+) -> Result<(), Error> {
+    if old.replaced_by.is_some() {
+        return Err(Error::conflict("api-key-replaced", "this key was rotated before"));
+    }
+    mint(tx, new).await?;
+    let sql = "UPDATE api_keys SET replaced_by = $2, expires_at = least(expires_at, $3)
+               WHERE id = $1";
+    tx.client.execute(sql, &[&old.id, &new.key.id, &until]).await?;
+    Ok(())
+}
+
+impl Store {
+    /// Whose key has this hash. Expired and revoked keys are given too: the caller decides.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn api_key_by_hash(&self, key_hash: [u8; 32]) -> Result<Option<ApiKey>, Error> {
+        let row = self.db.read("api_key_by_hash", move |tx| {
+            Box::pin(async move {
+                let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE key_hash = $1");
+                let statement = tx.client.prepare_cached(&sql).await?;
+                Ok(tx.client.query_opt(&statement, &[&key_hash.as_slice()]).await?)
+            })
+        });
+        row.await?.as_ref().map(ApiKey::from_row).transpose()
+    }
+
+    /// One page of keys, newest first; of one organisation, or of all for the platform.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn api_keys(
+        &self,
+        org: Option<Uuid>,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<ApiKey>, Error> {
+        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let rows = self.db.read("api_keys", move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM api_keys WHERE ($1::uuid IS NULL OR org_id = $1)
+                     AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
+                );
+                Ok(tx.client.query(&sql, &[&org, &before, &most]).await?)
+            })
+        });
+        let keys = rows.await?.iter().map(ApiKey::from_row).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(keys, limit, |key| key.id))
+    }
+}

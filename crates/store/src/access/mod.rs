@@ -1,0 +1,7 @@
+//! Who may come in: organisations, agents and API keys.
+
+mod api_keys;
+mod orgs;
+
+pub use api_keys::{ApiKey, NewApiKey, Role, key, mint, revoke, rotate};
+pub use orgs::{Agent, Org, create_agent, create_org};

@@ -1,0 +1,279 @@
+//! New records: rows, first entries, references, events and idempotency keys in one statement.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deed_chain::hash::Hash;
+use futures::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use super::{Appended, as_slice};
+use crate::error::{Error, is_verdict, spoils_connection};
+use crate::idempotency::{Idempotency, replay};
+use crate::records::Record;
+use crate::store::Store;
+use crate::tx::{Tx, discard, observe};
+
+/// A record to create, with its signed first entry.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// The row; its head is the first entry.
+    pub record: Record,
+    /// Join keys.
+    pub references: Vec<(String, String)>,
+    /// `previous` of position 0: the genesis hash.
+    pub previous: Hash,
+    /// COSE_Sign1 bytes.
+    pub entry: Vec<u8>,
+    /// Body in canonical form.
+    pub body: Vec<u8>,
+    /// Kind of the event that the creation causes.
+    pub event: &'static str,
+}
+
+/// One request's records: all are written, or none.
+#[derive(Debug)]
+pub struct Create {
+    /// At least one.
+    pub records: Vec<NewRecord>,
+    /// The request's key, if it came with one.
+    pub idempotency: Option<Idempotency>,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// The answer that a retry with the same key gets.
+    pub response: Bytes,
+}
+
+/// One statement is one transaction: it is committed whole or not at all, in one round trip. An
+/// idempotency key that is already there holds back its own records and nothing else.
+const CREATE: &str = "
+WITH accepted AS (
+    INSERT INTO idempotency_keys (scope, key, request_hash, status, response)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::bytea[])
+    ON CONFLICT DO NOTHING
+    RETURNING scope, key
+), incoming AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $6::uuid[], $7::text[], $8::uuid[], $9::uuid[], $10::text[], $11::int4[], $12::text[],
+        $13::uuid[], $14::text[], $15::uuid[], $16::uuid[], $17::uuid[], $18::int2[],
+        $19::timestamptz[], $20::bytea[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[])
+    AS r(scope, key, id, org_id, type_name, type_version, status, principal_agent_id,
+         requested_by, created_by, parent_id, root_id, depth, created_at, hash, previous, entry,
+         body, event)
+    WHERE key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a)
+), new_records AS (
+    INSERT INTO records (id, org_id, type_name, type_version, status, principal_agent_id,
+        requested_by, created_by, parent_id, root_id, depth, created_at, head_position, head_hash)
+    SELECT id, org_id, type_name, type_version, status, principal_agent_id, requested_by,
+        created_by, parent_id, root_id, depth, created_at, 0, hash FROM incoming
+), new_entries AS (
+    INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
+    SELECT id, 0, hash, previous, entry, body FROM incoming
+), new_references AS (
+    INSERT INTO record_references (record_id, org_id, key, value)
+    SELECT i.id, i.org_id, f.key, f.value
+    FROM unnest($25::uuid[], $26::text[], $27::text[]) AS f(id, key, value)
+    JOIN incoming i ON i.id = f.id
+), new_events AS (
+    INSERT INTO events (org_id, kind, record_id, position)
+    SELECT org_id, event, id, 0 FROM incoming
+)
+SELECT scope, key FROM accepted";
+
+const TYPES: [Type; 27] = [
+    Type::UUID_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::INT2_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::UUID_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::UUID_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::INT4_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::UUID_ARRAY,
+    Type::UUID_ARRAY,
+    Type::INT2_ARRAY,
+    Type::TIMESTAMPTZ_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+];
+
+pub(super) fn write<'a>(
+    store: &'a Store,
+    batch: &'a [Arc<Create>],
+) -> BoxFuture<'a, Result<Vec<Result<Appended<()>, Error>>, Error>> {
+    Box::pin(async move {
+        let started = Instant::now();
+        let result = write_batch(store, batch).await;
+        observe("append_create", started, &result);
+        result
+    })
+}
+
+async fn write_batch(
+    store: &Store,
+    batch: &[Arc<Create>],
+) -> Result<Vec<Result<Appended<()>, Error>>, Error> {
+    let client = store.db.checkout().await?;
+    let end = Instant::now() + store.db.deadline();
+    let statement = match timeout_at(end, client.prepare_typed_cached(CREATE, &TYPES)).await {
+        Ok(statement) => statement?,
+        Err(_) => {
+            discard(client);
+            return Err(Error::Unavailable("the database does not answer".to_owned()));
+        }
+    };
+    let columns = Columns::of(batch);
+    let written = match timeout_at(end, client.query(&statement, &columns.parameters())).await {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(e)) => {
+            // The statement commits by itself: without the server's own word it may have.
+            let known = is_verdict(&e);
+            if spoils_connection(&e) {
+                discard(client);
+            }
+            return Err(if known { e.into() } else { Error::OutcomeUnknown });
+        }
+        Err(_) => {
+            discard(client);
+            return Err(Error::OutcomeUnknown);
+        }
+    };
+    let accepted: std::collections::HashSet<(Uuid, &str)> =
+        written.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut results = Vec::with_capacity(batch.len());
+    for item in batch {
+        results.push(match &item.idempotency {
+            Some(used) if !accepted.contains(&(used.scope, used.key.as_str())) => {
+                replay(Tx { client: &client }, used).await.map(Appended::Replayed)
+            }
+            _ => Ok(Appended::Written(())),
+        });
+    }
+    Ok(results)
+}
+
+/// The batch turned on its side: an array a column.
+#[derive(Default)]
+struct Columns<'a> {
+    key_scope: Vec<Uuid>,
+    key: Vec<&'a str>,
+    request_hash: Vec<&'a [u8]>,
+    answer_status: Vec<i16>,
+    response: Vec<&'a [u8]>,
+    scope: Vec<Option<Uuid>>,
+    scope_key: Vec<Option<&'a str>>,
+    id: Vec<Uuid>,
+    org: Vec<Uuid>,
+    type_name: Vec<&'a str>,
+    type_version: Vec<i32>,
+    status: Vec<&'a str>,
+    principal: Vec<Option<Uuid>>,
+    requested_by: Vec<Option<&'a str>>,
+    created_by: Vec<Uuid>,
+    parent: Vec<Option<Uuid>>,
+    root: Vec<Uuid>,
+    depth: Vec<i16>,
+    created_at: Vec<chrono::DateTime<chrono::Utc>>,
+    hash: Vec<&'a [u8]>,
+    previous: Vec<&'a [u8]>,
+    entry: Vec<&'a [u8]>,
+    body: Vec<&'a [u8]>,
+    event: Vec<&'a str>,
+    reference_of: Vec<Uuid>,
+    reference_key: Vec<&'a str>,
+    reference_value: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a [Arc<Create>]) -> Self {
+        let mut columns = Self::default();
+        for item in batch {
+            if let Some(used) = &item.idempotency {
+                columns.key_scope.push(used.scope);
+                columns.key.push(&used.key);
+                columns.request_hash.push(as_slice(&used.request_hash));
+                columns.answer_status.push(i16::try_from(item.status).unwrap_or(i16::MAX));
+                columns.response.push(&item.response);
+            }
+            for new in &item.records {
+                columns.add(new, item.idempotency.as_ref());
+            }
+        }
+        columns
+    }
+
+    fn add(&mut self, new: &'a NewRecord, used: Option<&'a Idempotency>) {
+        let record = &new.record;
+        self.scope.push(used.map(|u| u.scope));
+        self.scope_key.push(used.map(|u| u.key.as_str()));
+        self.id.push(record.id);
+        self.org.push(record.org_id);
+        self.type_name.push(&record.type_name);
+        self.type_version.push(record.type_version);
+        self.status.push(record.status.as_str());
+        self.principal.push(record.principal_agent_id);
+        self.requested_by.push(record.requested_by.as_deref());
+        self.created_by.push(record.created_by);
+        self.parent.push(record.parent_id);
+        self.root.push(record.root_id);
+        self.depth.push(record.depth);
+        self.created_at.push(record.created_at);
+        self.hash.push(as_slice(&record.head_hash));
+        self.previous.push(as_slice(&new.previous));
+        self.entry.push(&new.entry);
+        self.body.push(&new.body);
+        self.event.push(new.event);
+        for (key, value) in &new.references {
+            self.reference_of.push(record.id);
+            self.reference_key.push(key);
+            self.reference_value.push(value);
+        }
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 27] {
+        [
+            &self.key_scope,
+            &self.key,
+            &self.request_hash,
+            &self.answer_status,
+            &self.response,
+            &self.scope,
+            &self.scope_key,
+            &self.id,
+            &self.org,
+            &self.type_name,
+            &self.type_version,
+            &self.status,
+            &self.principal,
+            &self.requested_by,
+            &self.created_by,
+            &self.parent,
+            &self.root,
+            &self.depth,
+            &self.created_at,
+            &self.hash,
+            &self.previous,
+            &self.entry,
+            &self.body,
+            &self.event,
+            &self.reference_of,
+            &self.reference_key,
+            &self.reference_value,
+        ]
+    }
+}

@@ -1,0 +1,31 @@
+//! The only crate with SQL: migrations, the append path, and one function a transaction.
+//!
+//! Architecture invariant: everything that touches the database goes through [`tx`]; nothing
+//! outside this crate sees a connection.
+
+pub mod access;
+pub mod append;
+mod clock;
+mod config;
+mod error;
+mod health;
+pub mod idempotency;
+mod installation;
+pub mod migrate;
+mod pool;
+pub mod random;
+pub mod records;
+mod rows;
+mod signer;
+mod store;
+mod tx;
+pub mod types;
+
+pub use clock::Clock;
+pub use config::StoreConfig;
+pub use error::Error;
+pub use health::DatabaseHealth;
+pub use installation::Installation;
+pub use signer::Signer;
+pub use store::Store;
+pub use tx::{Body, Tx};
