@@ -14,6 +14,8 @@ use crate::say;
 
 /// Checks run at the same time.
 const WORKERS: usize = 8;
+/// Items of a page, the most that the API gives.
+const PAGE: usize = 200;
 /// At most this many defects are told in words.
 const MOST_TOLD: usize = 20;
 
@@ -124,8 +126,9 @@ impl Auditor {
         let mut found: HashMap<String, u64> = HashMap::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut path =
-                format!("/v1/records?referenceKey={RUN_REFERENCE}&referenceValue={run}&limit=100");
+            let mut path = format!(
+                "/v1/records?referenceKey={RUN_REFERENCE}&referenceValue={run}&limit={PAGE}"
+            );
             if let Some(cursor) = &cursor {
                 path = format!("{path}&cursor={cursor}");
             }
@@ -177,18 +180,18 @@ impl Auditor {
     }
 }
 
-/// All entries of a record, page by page if it has pages.
+/// All entries of a record, page by page.
 pub(crate) async fn entries(client: &mut Client, record: &str) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let path = match &cursor {
-            None => format!("/v1/records/{record}/entries"),
-            Some(cursor) => format!("/v1/records/{record}/entries?cursor={cursor}"),
-        };
+        let mut path = format!("/v1/records/{record}/entries?limit={PAGE}");
+        if let Some(cursor) = &cursor {
+            path = format!("{path}&cursor={cursor}");
+        }
         let page = client.get_json(&path).await?;
-        let items = page["items"].as_array().or_else(|| page["entries"].as_array());
-        all.extend(items.context("entries without items")?.iter().cloned());
+        let items = page["items"].as_array().context("entries without items")?;
+        all.extend(items.iter().cloned());
         match page["nextCursor"].as_str() {
             Some(next) => cursor = Some(next.to_owned()),
             None => return Ok(all),
@@ -241,6 +244,10 @@ fn compare(record: &str, found: &[Value], expected: &[Acknowledged], findings: &
                 findings.changed += 1;
                 findings.tell(&format!("{record} position {place} is not what was acknowledged"));
             }
+            Some(entry) if !entry["body"].to_string().contains(&one.operation.marker) => {
+                findings.changed += 1;
+                findings.tell(&format!("{record} position {place} does not say what was sent"));
+            }
             Some(_) => {}
         }
         if !accounted.insert(one.position) {
@@ -264,7 +271,7 @@ mod tests {
 
     fn acknowledged(position: u64) -> Acknowledged {
         Acknowledged {
-            operation: note("r", 0, "m"),
+            operation: note("r", 0, &format!("m{position}")),
             answer: Vec::new(),
             record: "r".to_owned(),
             position,
@@ -274,7 +281,12 @@ mod tests {
     }
 
     fn entry(position: u64) -> Value {
-        json!({"position": position, "hash": format!("h{position}"), "signedStatement": format!("s{position}")})
+        json!({
+            "position": position,
+            "hash": format!("h{position}"),
+            "signedStatement": format!("s{position}"),
+            "body": {"text": format!("m{position}")},
+        })
     }
 
     fn findings(found: &[Value], expected: &[Acknowledged]) -> (u64, u64, u64, u64) {
@@ -297,6 +309,9 @@ mod tests {
         let mut changed = whole.clone();
         changed[1]["signedStatement"] = json!("other");
         assert_eq!(findings(&changed, &both), (0, 1, 0, 0));
+        let mut other = whole.clone();
+        other[2]["body"]["text"] = json!("m1");
+        assert_eq!(findings(&other, &both), (0, 1, 0, 0));
         assert_eq!(findings(&[entry(0), entry(2), entry(1)], &both), (0, 2, 0, 1));
     }
 }

@@ -25,8 +25,8 @@ use operation::{Acknowledged, Kind, Source};
 
 /// API processes that are killed in turn.
 const SERVERS: usize = 2;
-/// Records that every client appends to.
-const SHARED_RECORDS: usize = 4;
+/// Records that every client appends to; enough of them that none grows past what one export holds.
+const SHARED_RECORDS: usize = 8;
 /// The killed process must have acknowledged some of these since its start.
 const ACKNOWLEDGED_BEFORE_KILL: std::ops::Range<u64> = 20..400;
 /// After that it is killed within this time, so that the moment does not depend on its answers.

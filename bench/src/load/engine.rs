@@ -211,7 +211,7 @@ impl<'a> Engine<'a> {
             let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
             bail!("expected {:?}, got {}: {excerpt}", flight.expect, response.status);
         }
-        if self.outcome.answers % self.plan.sample_every == 0
+        if self.outcome.answers.is_multiple_of(self.plan.sample_every)
             && self.outcome.samples.len() < MOST_SAMPLES
         {
             self.outcome.samples.push(Sample { status: response.status, body: body.to_vec() });
@@ -267,8 +267,7 @@ mod tests {
     }
 
     fn cell(address: SocketAddr, rate: Option<f64>) -> Result<Outcome> {
-        let template =
-            Template::new(address, "b", "/v1/x", None, "{\"end\":1}", Expect::Created)?;
+        let template = Template::new(address, "b", "/v1/x", None, "{\"end\":1}", Expect::Created)?;
         let plan = Plan {
             address,
             connections: 4,

@@ -62,16 +62,8 @@ fn is_json(value: &http::HeaderValue) -> bool {
 }
 
 async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
-    body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|e| {
-        // The limit layer wraps the body; its error says which bound was passed.
-        let e: &dyn std::error::Error = &e;
-        let mut cause = Some(e);
-        while let Some(error) = cause {
-            if error.is::<http_body_util::LengthLimitError>() {
-                return too_large();
-            }
-            cause = error.source();
-        }
+    // A body over the limit fails here too; the server's guard turns that answer into 413.
+    body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|_| {
         Problem::bad_request(
             "body-incomplete",
             "the body ended before it was complete",
@@ -80,18 +72,14 @@ async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
     })
 }
 
-/// 413.
-pub(crate) fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than the limit")
-        .hint("Send less: notarize a digest of large content instead of the content itself.")
-}
-
 fn idempotency_key(value: &http::HeaderValue) -> Result<String, Problem> {
     let text = value.to_str().unwrap_or_default();
     if text.is_empty() || text.len() > LONGEST_KEY || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Problem::bad_request(
             "idempotency-key-invalid",
-            format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters and no space"),
+            format!(
+                "an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters and no space"
+            ),
             "Use a fresh UUID as the key of each new request.",
         ));
     }

@@ -1,1 +1,62 @@
-//! placeholder
+//! The API tier: one file an endpoint, authentication, problems, OpenAPI.
+
+pub mod auth;
+mod body;
+mod cache;
+mod config;
+mod endpoints;
+mod next_steps;
+mod openapi;
+mod page;
+pub mod problem;
+mod query;
+mod reply;
+mod route;
+mod seal;
+pub mod serve;
+mod state;
+mod telemetry;
+
+use axum::Router;
+use axum::response::IntoResponse as _;
+
+pub use config::{ApiConfig, HttpLimits, Secret};
+pub use endpoints::admin::platform_key;
+pub use route::SCOPE_EXTENSION;
+pub use state::App;
+pub use telemetry::install_metrics;
+
+use crate::problem::Problem;
+use crate::route::Routes;
+
+impl App {
+    /// The routes of this process, and the OpenAPI document that describes them.
+    pub fn router(&self) -> (Router, utoipa::openapi::OpenApi) {
+        let routes = Routes::new(self.clone(), openapi::base());
+        let routes = endpoints::records::mount(routes);
+        let routes = endpoints::types::mount(routes);
+        let routes = endpoints::auth::mount(routes);
+        let routes = endpoints::admin::mount(routes);
+        let routes = endpoints::keys::mount(routes);
+        let routes = endpoints::probes::mount(routes);
+        let (router, document) = routes.finish();
+        let docs =
+            utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document.clone());
+        let router = router
+            .fallback(async || Problem::not_found("this path").into_response())
+            .method_not_allowed_fallback(method_not_allowed)
+            .with_state(self.clone())
+            .merge(docs)
+            .layer(axum::middleware::from_fn(telemetry::observe));
+        (router, document)
+    }
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(
+        http::StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "this path does not take this method",
+    )
+    .hint("The Allow header and /openapi.json list the methods of each path.")
+}

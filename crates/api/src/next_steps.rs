@@ -7,7 +7,7 @@ use crate::auth::{Caller, Scope};
 
 /// One thing that this caller may really do now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct NextStep {
+pub(crate) struct NextStep {
     /// Stable name of the action.
     pub action: &'static str,
     /// HTTP method.

@@ -136,8 +136,10 @@ impl From<Error> for Problem {
                 "this Idempotency-Key was used before with another request",
                 "Use a fresh key for a new request; repeat method, path and body unchanged for a retry.",
             ),
-            Error::Overloaded => unavailable("overloaded", "more appends wait than the limit allows", 1)
-                .hint("Nothing was written. Retry after the time in Retry-After."),
+            Error::Overloaded => {
+                unavailable("overloaded", "more appends wait than the limit allows", 1)
+                    .hint("Nothing was written. Retry after the time in Retry-After.")
+            }
             Error::Unavailable(reason) => {
                 tracing::warn!(reason, "the database cannot be used");
                 unavailable("database-unavailable", "the database cannot be reached now", 2)
@@ -167,6 +169,10 @@ fn unavailable(code: &str, detail: &str, seconds: u32) -> Problem {
 /// 500 that says nothing of the server's inside.
 #[must_use]
 pub fn internal_error() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed to carry out the request")
-        .hint("Report the X-Request-Id of this answer to the operator of the server.")
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the server failed to carry out the request",
+    )
+    .hint("Report the X-Request-Id of this answer to the operator of the server.")
 }

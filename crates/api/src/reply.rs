@@ -1,10 +1,13 @@
 //! Answers: JSON bytes that were rendered once and are given again, byte for byte, on a retry.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use deed_store::append::Appended;
-use deed_store::idempotency::{Idempotency, Mutated, Replay};
+use deed_store::idempotency::{Answer, Idempotency, Mutated, Replay};
+use deed_store::{Body, Tx};
 use serde::Serialize;
 
 use crate::problem::{Problem, internal_error};
@@ -23,6 +26,20 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self { status, body: body.into(), replayed: false }
+    }
+
+    /// What a refused request is answered with: the answer that its key was given before, if it
+    /// was used, because a retry must not depend on what has changed since.
+    pub(crate) async fn or_answered_before(
+        app: &App,
+        used: Option<&Idempotency>,
+        problem: Problem,
+    ) -> Result<Self, Problem> {
+        let Some(used) = used else { return Err(problem) };
+        match app.store().answered_before(used).await? {
+            Some(replay) => Self::opened(app, Some(used), replay),
+            None => Err(problem),
+        }
     }
 
     fn again(replay: Replay) -> Result<Self, Problem> {
@@ -49,20 +66,22 @@ impl Reply {
                 let status = StatusCode::from_u16(answer.status).map_err(|_| internal_error())?;
                 Ok(Self::new(status, answer.body))
             }
-            Mutated::Replayed(mut replay) => {
-                if replay.sealed {
-                    let opened = used.and_then(|used| app.sealer().open(used, &replay.body));
-                    replay.body = opened.ok_or_else(|| {
-                        Problem::unprocessable(
-                            "answer-sealed",
-                            "the stored answer was sealed under another API_KEY_SECRET",
-                            "Use a fresh Idempotency-Key; revoke what the first request made.",
-                        )
-                    })?;
-                }
-                Self::again(replay)
-            }
+            Mutated::Replayed(replay) => Self::opened(app, used, replay),
         }
+    }
+
+    fn opened(app: &App, used: Option<&Idempotency>, mut replay: Replay) -> Result<Self, Problem> {
+        if replay.sealed {
+            let opened = used.and_then(|used| app.sealer().open(used, &replay.body));
+            replay.body = opened.ok_or_else(|| {
+                Problem::unprocessable(
+                    "answer-sealed",
+                    "the stored answer was sealed under another API_KEY_SECRET",
+                    "Use a fresh Idempotency-Key; revoke what the first request made.",
+                )
+            })?;
+        }
+        Self::again(replay)
     }
 }
 
@@ -86,4 +105,53 @@ pub(crate) fn render(view: &impl Serialize) -> Result<Vec<u8>, Problem> {
 /// 200 with a view.
 pub(crate) fn ok(view: &impl Serialize) -> Result<Reply, Problem> {
     Ok(Reply::new(StatusCode::OK, render(view)?))
+}
+
+/// Runs a mutation whose answer is known beforehand, together with its idempotency key. An answer
+/// with a `secret` is sealed before it is stored.
+pub(crate) async fn mutate<F>(
+    app: &App,
+    name: &'static str,
+    used: Option<Idempotency>,
+    answer: NewAnswer,
+    write: F,
+) -> Result<Reply, Problem>
+where
+    F: for<'a> Fn(Tx<'a>) -> Body<'a, ()> + Send + Sync + 'static,
+{
+    let sealed = match (&used, answer.secret) {
+        (Some(used), true) => {
+            let sealed = app.sealer().seal(used, answer.body.clone());
+            Some(sealed.ok_or_else(internal_error)?)
+        }
+        _ => None,
+    };
+    let answer = Answer { status: answer.status.as_u16(), body: answer.body, sealed };
+    let write = Arc::new(write);
+    let done = app.store().mutate(name, used.clone(), move |tx| {
+        let (write, answer) = (Arc::clone(&write), answer.clone());
+        Box::pin(async move {
+            write(tx).await?;
+            Ok(answer)
+        })
+    });
+    Reply::mutated(app, used.as_ref(), done.await?)
+}
+
+/// An answer that is given when its mutation is committed.
+pub(crate) struct NewAnswer {
+    status: StatusCode,
+    body: Vec<u8>,
+    secret: bool,
+}
+
+impl NewAnswer {
+    pub(crate) fn new(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { status, body: render(view)?, secret: false })
+    }
+
+    /// The answer holds a secret that must not lie in the database in the clear.
+    pub(crate) fn secret(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { secret: true, ..Self::new(status, view)? })
+    }
 }

@@ -5,7 +5,7 @@ use std::panic::PanicHookInfo;
 
 use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::{self, format::FmtSpan};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::Log;
 
@@ -13,7 +13,7 @@ use crate::config::Log;
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).context("LOG_LEVEL")?;
     let terminal = std::io::stderr().is_terminal();
-    let events = fmt()
+    let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
         .with_writer(std::io::stderr);

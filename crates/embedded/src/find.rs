@@ -24,6 +24,9 @@ const USUAL_PLACES: [&str; 9] = [
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
+/// Interpreters that may bring pip; a virtual environment's may lack it, the system's may have it.
+const PYTHONS: [&str; 3] = ["python3", "python", "/usr/bin/python3"];
+
 /// Where to look, and for what. [`Search::new`] fills it from the environment.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -37,6 +40,8 @@ pub struct Search {
     pub cache: PathBuf,
     /// The account that must be able to run the programs.
     pub run_as: RunAs,
+    /// Python interpreters that may bring pip, by name or path, best first.
+    pub pythons: Vec<PathBuf>,
     /// Accept this major version only: that of existing data ([`crate::data_major_version`]).
     pub major: Option<u32>,
 }
@@ -53,6 +58,7 @@ impl Search {
             places: USUAL_PLACES.iter().flat_map(|pattern| expand(pattern)).collect(),
             cache: cache.into(),
             run_as: RunAs::detect()?,
+            pythons: PYTHONS.map(PathBuf::from).into(),
             major: None,
         })
     }

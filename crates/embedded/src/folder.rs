@@ -3,7 +3,7 @@
 //! ```text
 //! lock                 locked (flock) while a process runs the cluster; holds its process id
 //! pgdata/              PostgreSQL's own folder; renamed into place when initdb has succeeded
-//! pgdata.part/         a data folder being made
+//! pgdata-*.part/       a data folder being made
 //! superuser-password   mode 0600, of the account that runs PostgreSQL
 //! postgres.log         the server's log since its last start; postgres.log.1 is the one before
 //! run/                 the Unix socket, when the path is short enough
@@ -107,7 +107,7 @@ impl DataFolder {
         }
         let data = data_major_version(&self.path).ok_or_else(|| Error::NotOurs {
             folder: self.path.clone(),
-            reason: "pgdata/PG_VERSION is missing".into(),
+            reason: "its pgdata holds something else (there is no PG_VERSION)".into(),
         })?;
         if data != binaries.major() {
             let programs = format!("{} in {}", binaries.version(), binaries.folder().display());

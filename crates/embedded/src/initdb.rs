@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::Stdio;
 
 use uuid::Uuid;
@@ -31,8 +32,9 @@ pub(crate) async fn create(
     binaries: &Binaries,
     durable: bool,
 ) -> Result<(), Error> {
-    let part = folder.path().join("pgdata.part");
-    files::remove(&part)?;
+    remove_interrupted(folder.path());
+    // A name of its own: the initdb of a killed run may still live, and would clean up its folder.
+    let part = folder.path().join(format!("pgdata-{}.part", Uuid::new_v4().simple()));
     DirBuilder::new().mode(0o700).create(&part).context("creating", &part)?;
     folder.give(&part)?;
     folder.check_reachable(&part, binaries).await?;
@@ -61,4 +63,18 @@ pub(crate) async fn create(
     let pgdata = folder.pgdata();
     fs::rename(&part, &pgdata).context("creating", &pgdata)?;
     files::sync_dir(folder.path())
+}
+
+/// Removes what interrupted runs of initdb left; what cannot be removed does no harm.
+fn remove_interrupted(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("pgdata-")
+            && name.ends_with(".part")
+            && let Err(error) = files::remove(&entry.path())
+        {
+            tracing::debug!(%error, "an interrupted data folder stays");
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) kind: Kind<'a>,
     /// The edge is a reference.
     pub(crate) reference: bool,
+    /// Applied once more to find out what has been evaluated (`contains`, `unevaluated*`).
+    pub(crate) marking: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +121,12 @@ impl<'a> Graph<'a> {
             }
             for (from, keyword, text) in pending {
                 let to = graph.resolve(from, keyword, text)?;
-                graph.nodes[from].edges.push(Edge { to, kind: Kind::InPlace, reference: true });
+                graph.nodes[from].edges.push(Edge {
+                    to,
+                    kind: Kind::InPlace,
+                    reference: true,
+                    marking: false,
+                });
             }
         }
     }
@@ -270,7 +277,8 @@ impl<'a> Graph<'a> {
         kind: Kind<'a>,
     ) -> Result<(), SchemaError> {
         let to = self.add(value, Origin::Child { parent, keyword, key })?;
-        self.nodes[parent].edges.push(Edge { to, kind, reference: false });
+        let marking = matches!(keyword, "contains" | "unevaluatedItems" | "unevaluatedProperties");
+        self.nodes[parent].edges.push(Edge { to, kind, reference: false, marking });
         Ok(())
     }
 

@@ -85,12 +85,18 @@ impl Levels {
             let mut passes = vec![Pass::default(); graph.nodes.len()];
             for &index in order {
                 let node = &graph.nodes[index];
-                let here = if level == 0 { own[index] } else { below(node, &above) };
-                let mut pass = Pass { run: here, mark: here };
+                let mut pass = if level == 0 {
+                    Pass { run: own[index], mark: own[index] }
+                } else {
+                    Pass { run: below(node, &above, false), mark: below(node, &above, true) }
+                };
                 for edge in node.edges.iter().filter(|edge| edge.kind == Kind::InPlace) {
                     let inner = passes[edge.to];
                     pass.run = pass.run.add(inner.run);
-                    pass.mark = pass.mark.add(inner.run).add(inner.mark);
+                    pass.mark = pass.mark.add(inner.mark);
+                    if !edge.reference {
+                        pass.mark = pass.mark.add(inner.run);
+                    }
                 }
                 if marks[index] {
                     pass.run = pass.run.add(pass.mark);
@@ -176,11 +182,12 @@ impl<'a> Root<'a> {
     }
 }
 
-/// What one schema costs at the costliest place one level further down, by its own keywords.
-fn below(node: &Node<'_>, above: &[Pass]) -> Cost {
+/// What one schema costs at the costliest place one level further down, by its own keywords: by all
+/// of them, or by those that marking applies.
+fn below(node: &Node<'_>, above: &[Pass], marking: bool) -> Cost {
     let mut single = Cost::default();
     let mut several = Cost::default();
-    for edge in &node.edges {
+    for edge in node.edges.iter().filter(|edge| edge.marking || !marking) {
         let cost = above[edge.to].run;
         match edge.kind {
             Kind::Property(_) | Kind::Prefix(_) => single = single.max(cost),

@@ -85,6 +85,18 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The answer that a key was given before, if it was used. For a request that would be refused
+    /// now: a retry gets the original answer even when the world has changed since.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyMismatch`], and those of a read.
+    pub async fn answered_before(&self, used: &Idempotency) -> Result<Option<Replay>, Error> {
+        let used = used.clone();
+        self.db.read("answered_before", |tx| Box::pin(async move { lookup(tx, &used).await })).await
+    }
+}
+
 async fn claim(tx: Tx<'_>, used: &Idempotency) -> Result<bool, Error> {
     let sql = "INSERT INTO idempotency_keys (scope, key, request_hash, status, response)
                VALUES ($1, $2, $3, 0, '') ON CONFLICT DO NOTHING";
@@ -106,16 +118,21 @@ async fn keep(tx: Tx<'_>, used: &Idempotency, answer: &Answer) -> Result<(), Err
 
 /// The stored answer of a key that is known to be there.
 pub(crate) async fn replay(tx: Tx<'_>, used: &Idempotency) -> Result<Replay, Error> {
+    // Retention may remove the row between the two statements; the client may simply try again.
+    let expired = || Error::Unavailable("the idempotency key just expired".to_owned());
+    lookup(tx, used).await?.ok_or_else(expired)
+}
+
+async fn lookup(tx: Tx<'_>, used: &Idempotency) -> Result<Option<Replay>, Error> {
     let sql = "SELECT request_hash, status, response, sealed FROM idempotency_keys
                WHERE scope = $1 AND key = $2";
     let statement = tx.client.prepare_cached(sql).await?;
-    let row = tx.client.query_opt(&statement, &[&used.scope, &used.key]).await?;
-    // Retention may remove the row between the two statements; the client may simply try again.
-    let row =
-        row.ok_or_else(|| Error::Unavailable("the idempotency key just expired".to_owned()))?;
+    let Some(row) = tx.client.query_opt(&statement, &[&used.scope, &used.key]).await? else {
+        return Ok(None);
+    };
     if row.get::<_, &[u8]>(0) != used.request_hash.0 {
         return Err(Error::IdempotencyMismatch);
     }
     let status = u16::try_from(row.get::<_, i16>(1)).unwrap_or(0);
-    Ok(Replay { status, body: row.get(2), sealed: row.get(3) })
+    Ok(Some(Replay { status, body: row.get(2), sealed: row.get(3) }))
 }

@@ -120,23 +120,18 @@ pub async fn register(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
     })
 }
 
-/// Registers the next version of a Type and gives its number.
+/// Registers the next version of a Type.
 ///
 /// # Errors
-/// [`Error::NotFound`] when the Type was never registered; [`Error::Conflict`] `type-version-race`.
-pub async fn register_version(tx: Tx<'_>, new: &RecordType) -> Result<i32, Error> {
-    let sql = "SELECT max(version) FROM record_types WHERE org_id = $1 AND name = $2";
-    let newest: Option<i32> = tx.client.query_one(sql, &[&new.org_id, &new.name]).await?.get(0);
-    let version = newest.ok_or(Error::NotFound("Type"))? + 1;
-    let new = RecordType { version, ..new.clone() };
-    insert(tx, &new).await.map_err(|e| {
+/// [`Error::Conflict`] `type-version-race` when that version exists by now.
+pub async fn register_version(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
+    insert(tx, new).await.map_err(|e| {
         if e.is_unique_violation() {
             Error::conflict("type-version-race", "another version was registered at the same time")
         } else {
             e
         }
-    })?;
-    Ok(version)
+    })
 }
 
 /// Disables every version of a Type: no new records. Existing ones are untouched.

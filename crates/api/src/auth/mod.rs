@@ -6,7 +6,7 @@ pub(crate) mod secret;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use deed_store::access::{ApiKey, Role};
@@ -74,6 +74,18 @@ impl Caller {
         }
     }
 
+    /// The organisation that a list is narrowed to: for the platform the one that it names, if it
+    /// names one; otherwise the key's own.
+    ///
+    /// # Errors
+    /// 404 for another organisation.
+    pub fn narrowed(&self, named: Option<Uuid>) -> Result<Option<Uuid>, Problem> {
+        match self.key.org_id {
+            None => Ok(named),
+            Some(_) => self.org_for(named).map(Some),
+        }
+    }
+
     /// Whose idempotency keys these are: the agent's, the organisation's or the platform's. A
     /// rotated key keeps them.
     #[must_use]
@@ -102,7 +114,7 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match authenticate(&app, access, &request).await {
+    match authenticate(&app, access, request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -111,8 +123,8 @@ pub(crate) async fn guard(
     }
 }
 
-async fn authenticate(app: &App, access: Access, request: &Request) -> Result<Caller, Problem> {
-    let key = bearer(request).ok_or_else(|| {
+async fn authenticate(app: &App, access: Access, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let key = bearer(headers).ok_or_else(|| {
         unauthorized("no API key came with the request")
             .hint("Send the header `Authorization: Bearer <API key>`.")
     })?;
@@ -130,7 +142,11 @@ async fn authenticate(app: &App, access: Access, request: &Request) -> Result<Ca
         Access::Scope(scope) if !caller.may(scope) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "scope-missing",
-            format!("the key's profile {} has no scope {}", caller.key.scope_profile, scope.as_str()),
+            format!(
+                "the key's profile {} has no scope {}",
+                caller.key.scope_profile,
+                scope.as_str()
+            ),
         )
         .hint(format!(
             "Use a key with the scope {}; GET /v1/auth/me tells what a key may do.",
@@ -140,8 +156,8 @@ async fn authenticate(app: &App, access: Access, request: &Request) -> Result<Ca
     }
 }
 
-fn bearer(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

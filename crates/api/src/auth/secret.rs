@@ -48,5 +48,7 @@ pub(crate) fn hint(key: &str) -> String {
 
 /// Whether a text can be a key at all; spares the database what cannot.
 pub(crate) fn is_plausible(key: &str) -> bool {
-    Role::ALL.iter().any(|role| key.strip_prefix(prefix(*role)).is_some_and(|rest| rest.len() == 43))
+    Role::ALL
+        .iter()
+        .any(|role| key.strip_prefix(prefix(*role)).is_some_and(|rest| rest.len() == 43))
 }

@@ -1,6 +1,6 @@
 //! The bad documents: what an attacker with and without the signing key could try.
 
-use deed_chain::{base64url, verify::Reason};
+use deed_chain::{Entry, KeySet, PublicKey, base64url, verify::Reason};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
         CHILD, Case, Expected, ROOT, at, bad, elsewhere, foreign_body, in_part, in_record,
         linked_export, recode, regenesis, reissue, reseal, reseal_with, tree,
     },
-    world::{Installation, id, key, public},
+    world::{ISSUER, Installation, id, key, public, seal},
 };
 
 /// The group order L, little-endian.
@@ -89,9 +89,8 @@ pub(crate) fn keys() -> Vec<Case> {
             bundle.keys.push(bundle.keys[0].clone());
         }),
         bad("key-unused", "a key that signed nothing", in_part(Reason::UnusedKey), |bundle| {
-            let keys = [1, 2].map(|seed| public(&key(seed))).into_iter().collect();
-            let keys: deed_chain::KeySet = keys;
-            bundle.keys = keys.iter().map(deed_chain::PublicKey::to_jwk).collect();
+            let keys: KeySet = [1, 2].map(|seed| public(&key(seed))).into_iter().collect();
+            bundle.keys = keys.iter().map(PublicKey::to_jwk).collect();
         }),
         bad("key-missing", "no keys at all", in_part(Reason::UnknownKey), |bundle| {
             bundle.keys.clear();
@@ -101,20 +100,10 @@ pub(crate) fn keys() -> Vec<Case> {
 
 /// Everything signed anew by a key of the forger's own.
 fn another_key() -> Case {
-    let forger = Installation::with_key(100, crate::world::ISSUER, key(66));
+    let forger = Installation::with_key(100, ISSUER, key(66));
     let (root, records) = forger.tree();
-    let mut bundle = tree();
-    let genesis = (&forger.genesis.0, forger.genesis.1.clone());
-    let draft = deed_chain::bundle::Draft::new(&forger.issuer, forger.id, genesis, root, records);
-    bundle.genesis.statement = forger.genesis.0.to_base64url();
-    bundle.genesis.body = forger.genesis.1.clone();
-    let kid = public(&key(66)).thumbprint();
-    let draft = draft.unwrap();
-    let salt = crate::world::salt("export");
-    let (unsigned, body) = draft.export_statement(&kid, crate::world::START + 3600, &salt).unwrap();
-    let signature = ed25519_dalek::Signer::sign(&key(66), unsigned.to_be_signed()).to_bytes();
-    let own = [public(&key(66))].into_iter().collect();
-    let bundle = draft.finish((&unsigned.finish(&signature), body), &own).unwrap();
+    let known = [public(&key(66))].into_iter().collect();
+    let bundle = forger.export_knowing(&known, root, records);
     Case {
         name: "another-key",
         about: "a consistent document under a key that is not the installation's",
@@ -127,9 +116,8 @@ fn another_key() -> Case {
 fn forged_key() -> Case {
     bad("unlisted-key", "an entry under a key not listed", at(Reason::UnknownKey, ROOT, 1), |b| {
         let entry = &mut b.records[0].entries[1];
-        let claims =
-            deed_chain::Entry::from_base64url(&entry.statement).unwrap().decode().unwrap().claims;
-        let forged = crate::world::seal(&key(66), &claims, &entry.body);
+        let claims = Entry::from_base64url(&entry.statement).unwrap().decode().unwrap().claims;
+        let forged = seal(&key(66), &claims, &entry.body);
         entry.hash = forged.hash().to_string();
         entry.statement = forged.to_base64url();
     })
@@ -254,7 +242,7 @@ fn edited_chains() -> Vec<Case> {
         bad("export-as-entry", "a statement", at(Reason::LinkMissing, ROOT, 1), |bundle| {
             let export = bundle.export.clone();
             let entry = &mut bundle.records[0].entries[1];
-            let statement = deed_chain::Entry::from_base64url(&export.statement).unwrap();
+            let statement = Entry::from_base64url(&export.statement).unwrap();
             entry.hash = statement.hash().to_string();
             (entry.statement, entry.body) = (export.statement, export.body);
         }),

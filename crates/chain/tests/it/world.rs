@@ -124,12 +124,21 @@ impl Installation {
 
     /// The document that exports `records`.
     pub(crate) fn export(&self, root: Uuid, records: Vec<Record>) -> Bundle {
+        self.export_knowing(&known_keys(), root, records)
+    }
+
+    pub(crate) fn export_knowing(
+        &self,
+        known: &KeySet,
+        root: Uuid,
+        records: Vec<Record>,
+    ) -> Bundle {
         let genesis = (&self.genesis.0, self.genesis.1.clone());
         let draft = Draft::new(&self.issuer, self.id, genesis, root, records).unwrap();
         let kid = public(&self.key).thumbprint();
         let (unsigned, body) = draft.export_statement(&kid, START + 3600, &salt("export")).unwrap();
         let signature = self.key.sign(unsigned.to_be_signed()).to_bytes();
-        draft.finish((&unsigned.finish(&signature), body), &known_keys()).unwrap()
+        draft.finish((&unsigned.finish(&signature), body), known).unwrap()
     }
 
     /// A root of three entries and a child of two.

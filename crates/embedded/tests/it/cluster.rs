@@ -134,7 +134,7 @@ async fn a_taken_port_is_named() {
 #[tokio::test]
 async fn an_interrupted_initdb_leaves_nothing_half_done() {
     let dir = folder();
-    let part = dir.path().join("pgdata.part");
+    let part = dir.path().join("pgdata-0.part");
     fs::create_dir(&part).unwrap();
     fs::write(part.join("PG_VERSION"), "18\n").unwrap();
     assert_eq!(data_major_version(dir.path()), None);
@@ -184,4 +184,18 @@ async fn a_server_that_cannot_start_says_why() {
     let options = Options { settings, ..quick(dir.path()).await };
     let message = refusal(options).await.to_string();
     assert!(message.contains("shared_buffers") && message.contains("postgres.log"), "{message}");
+}
+
+#[tokio::test]
+async fn a_folder_that_the_account_cannot_enter_is_told() {
+    let dir = folder();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let options = quick(&dir.path().join("data")).await;
+    let started = Cluster::start(options, &|_| {}).await;
+    if Uid::effective().is_root() {
+        let message = started.expect_err("another account must enter").to_string();
+        assert!(message.contains("must let that account pass"), "{message}");
+    } else {
+        started.expect("our own folder").stop().await.unwrap();
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use deed_embedded::{Binaries, Cluster, Options, Search, default_cache_dir, find_or_fetch};
 use tempfile::TempDir;
@@ -19,6 +20,16 @@ pub(crate) fn folder() -> TempDir {
     let mut builder = tempfile::Builder::new();
     builder.prefix("deed-test-").permissions(Permissions::from_mode(0o711));
     builder.tempdir().expect("a temporary folder")
+}
+
+/// An executable script. A child process writes it: were it open for writing here, a process that
+/// another test starts at this moment would inherit that, and running the script would fail with
+/// ETXTBSY.
+pub(crate) fn script(path: &Path, text: &str) {
+    let write = r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#;
+    let mut command = Command::new("sh");
+    let status = command.args(["-c", write, "write"]).arg(path).arg(text).status();
+    assert!(status.expect("sh runs").success());
 }
 
 /// Options for a quick, undurable cluster.

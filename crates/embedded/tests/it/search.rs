@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::common::{binaries, folder, start};
+use crate::common::{binaries, folder, script, start};
 use deed_embedded::{Error, Options, RunAs, Search, find_or_fetch};
 use nix::unistd::Uid;
 
@@ -12,20 +12,19 @@ use nix::unistd::Uid;
 fn fake(bin: &Path, version: &str) {
     fs::create_dir_all(bin).unwrap();
     for name in ["postgres", "initdb"] {
-        let script = format!("#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n");
-        fs::write(bin.join(name), script).unwrap();
-        fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
+        script(&bin.join(name), &format!("echo '{name} (PostgreSQL) {version}'"));
     }
 }
 
 /// A search that sees nothing of this machine.
-fn search(cache: &Path) -> Search {
+pub(crate) fn nothing_here(cache: &Path) -> Search {
     Search {
         explicit: None,
         path: Vec::new(),
         places: Vec::new(),
         cache: cache.to_owned(),
         run_as: RunAs::detect().unwrap(),
+        pythons: Vec::new(),
         major: None,
     }
 }
@@ -38,7 +37,7 @@ async fn version_found(search: &Search) -> String {
 async fn the_named_folder_must_hold_17_or_later() {
     let dir = folder();
     let bin = dir.path().join("bin");
-    let named = Search { explicit: Some(bin.clone()), ..search(dir.path()) };
+    let named = Search { explicit: Some(bin.clone()), ..nothing_here(dir.path()) };
 
     let message = find_or_fetch(&named, &|_| {}).await.unwrap_err().to_string();
     assert!(message.contains("DEED_POSTGRES_BIN"), "{message}");
@@ -65,7 +64,7 @@ async fn path_comes_first_then_the_newest_usual_place() {
     let linked = dir.path().join("linked");
     fs::create_dir(&linked).unwrap();
     symlink(places[0].join("postgres"), linked.join("postgres")).unwrap();
-    let mut search = Search { places: places.clone(), ..search(dir.path()) };
+    let mut search = Search { places: places.clone(), ..nothing_here(dir.path()) };
 
     search.path = vec![dir.path().join("absent"), linked.clone()];
     assert_eq!(version_found(&search).await, "19.1", "15.1 on the path is passed over");
@@ -82,7 +81,7 @@ async fn what_was_passed_over_is_told_when_nothing_fits() {
     let dir = folder();
     let bin = dir.path().join("bin");
     fake(&bin, "15.18");
-    let search = Search { places: vec![bin], major: Some(17), ..search(dir.path()) };
+    let search = Search { places: vec![bin], major: Some(17), ..nothing_here(dir.path()) };
     let error = find_or_fetch(&search, &|_| {}).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }));
     let message = error.to_string();
@@ -100,7 +99,7 @@ async fn programs_out_of_the_accounts_reach_are_copied() {
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
     let bin = closed.join("bin");
     fake(&bin, real.version());
-    let named = Search { explicit: Some(bin.clone()), ..search(&dir.path().join("cache")) };
+    let named = Search { explicit: Some(bin.clone()), ..nothing_here(&dir.path().join("cache")) };
     let found = find_or_fetch(&named, &|_| {}).await.unwrap();
     // Anyone but root runs PostgreSQL itself, and so can enter what it found.
     assert_eq!(found.folder() == bin, !Uid::effective().is_root());
@@ -113,11 +112,9 @@ async fn a_failing_initdb_is_told_and_the_next_start_works() {
     let real = binaries().await;
     let bin = dir.path().join("bin");
     fake(&bin, real.version());
-    let broken = format!(
-        "#!/bin/sh\nfor last; do :; done\necho junk >\"$last/junk\"\necho 'disk is full' >&2\nexit 1\n"
-    );
-    fs::write(bin.join("initdb"), broken).unwrap();
-    let named = Search { explicit: Some(bin), ..search(dir.path()) };
+    let broken = "for last; do :; done; echo junk >\"$last/junk\"; echo 'disk is full' >&2; exit 1";
+    script(&bin.join("initdb"), broken);
+    let named = Search { explicit: Some(bin), ..nothing_here(dir.path()) };
     let found = find_or_fetch(&named, &|_| {}).await.unwrap();
     let data = dir.path().join("data");
     let options = Options { durable: false, ..Options::new(found, &data) };

@@ -142,19 +142,6 @@ pub async fn mint(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// A key by id, locked for a change; another organisation's is not found.
-///
-/// # Errors
-/// [`Error::NotFound`].
-pub async fn key(tx: Tx<'_>, id: Uuid, org: Option<Uuid>) -> Result<ApiKey, Error> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM api_keys
-         WHERE id = $1 AND ($2::uuid IS NULL OR org_id = $2) FOR NO KEY UPDATE"
-    );
-    let row = tx.client.query_opt(&sql, &[&id, &org]).await?;
-    ApiKey::from_row(&row.ok_or(Error::NotFound("API key"))?)
-}
-
 /// Ends a key. A second revocation keeps the time of the first.
 ///
 /// # Errors
@@ -171,17 +158,16 @@ pub async fn revoke(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Erro
 /// [`Error::Conflict`] `api-key-replaced` when the old one was replaced before.
 pub async fn rotate(
     tx: Tx<'_>,
-    old: &ApiKey,
+    old: Uuid,
     new: &NewApiKey,
     until: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if old.replaced_by.is_some() {
-        return Err(Error::conflict("api-key-replaced", "this key was rotated before"));
-    }
     mint(tx, new).await?;
     let sql = "UPDATE api_keys SET replaced_by = $2, expires_at = least(expires_at, $3)
-               WHERE id = $1";
-    tx.client.execute(sql, &[&old.id, &new.key.id, &until]).await?;
+               WHERE id = $1 AND replaced_by IS NULL";
+    if tx.client.execute(sql, &[&old, &new.key.id, &until]).await? == 0 {
+        return Err(Error::conflict("api-key-replaced", "this key was rotated before"));
+    }
     Ok(())
 }
 
@@ -199,6 +185,36 @@ impl Store {
             })
         });
         row.await?.as_ref().map(ApiKey::from_row).transpose()
+    }
+
+    /// A key by id; another organisation's is not found. `org` is `None` for the platform.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and those of a read.
+    pub async fn api_key(&self, id: Uuid, org: Option<Uuid>) -> Result<ApiKey, Error> {
+        let row = self.db.read("api_key", move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM api_keys
+                     WHERE id = $1 AND ($2::uuid IS NULL OR org_id = $2)"
+                );
+                Ok(tx.client.query_opt(&sql, &[&id, &org]).await?)
+            })
+        });
+        ApiKey::from_row(&row.await?.ok_or(Error::NotFound("API key"))?)
+    }
+
+    /// Stores a new key outside of any request.
+    ///
+    /// # Errors
+    /// Those of [`mint`].
+    pub async fn mint(&self, new: NewApiKey) -> Result<(), Error> {
+        self.db
+            .run_tx("mint", move |tx| {
+                let new = new.clone();
+                Box::pin(async move { mint(tx, &new).await })
+            })
+            .await
     }
 
     /// One page of keys, newest first; of one organisation, or of all for the platform.

@@ -97,8 +97,12 @@ pub(crate) async fn batch(
     if records.is_empty() {
         return Ok(Reply::new(StatusCode::OK, response));
     }
-    let item =
-        Create { records, idempotency, status: StatusCode::OK.as_u16(), response: response.clone() };
+    let item = Create {
+        records,
+        idempotency,
+        status: StatusCode::OK.as_u16(),
+        response: response.clone(),
+    };
     let done = match app.appender().create(item).await? {
         Appended::Written(()) => Appended::Written(response),
         Appended::Replayed(replay) => Appended::Replayed(replay),

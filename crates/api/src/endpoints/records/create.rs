@@ -28,7 +28,12 @@ pub(crate) async fn create(
     caller: Caller,
     Mutation { body, idempotency }: Mutation<CreateRecord>,
 ) -> Result<Reply, Problem> {
-    let prepared = prepare(&app, &caller, body, app.store().clock().now()).await?;
+    let prepared = match prepare(&app, &caller, body, app.store().clock().now()).await {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
+        }
+    };
     let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
     let item = Create {
         records: vec![prepared.new],

@@ -65,11 +65,7 @@ pub(crate) async fn list(
 }
 
 fn filter(caller: &Caller, search: Search) -> Result<Filter, Problem> {
-    let org = match (caller.org(), search.org_id) {
-        (None, named) => named,
-        (Some(own), None) => Some(own),
-        (Some(_), named) => Some(caller.org_for(named)?),
-    };
+    let org = caller.narrowed(search.org_id)?;
     let status = search.status.map(|name| {
         Status::parse(&name).ok_or_else(|| {
             let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();

@@ -29,7 +29,7 @@ const LONGEST_VALUE: usize = 256;
 /// What is to be notarized.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateRecord {
+pub(crate) struct CreateRecord {
     /// Name of the Type.
     #[serde(rename = "type")]
     #[schema(example = "notarize-generic-v1")]
@@ -39,7 +39,7 @@ pub struct CreateRecord {
     pub type_version: Option<i32>,
     /// What was done or is about to be done; valid by the Type's schema.
     #[schema(value_type = Object)]
-    pub criteria: Value,
+    pub criteria: Map<String, Value>,
     /// Join keys: up to 16, searchable, part of what is signed.
     #[serde(default)]
     pub references: BTreeMap<String, String>,
@@ -91,12 +91,11 @@ pub(crate) async fn prepare(
     check_texts(&request)?;
     let loaded = match request.type_version {
         None => app.types().newest(app.store(), org, &request.type_name).await?,
-        Some(version) => {
-            app.types().version(app.store(), org, &request.type_name, version).await?
-        }
+        Some(version) => app.types().version(app.store(), org, &request.type_name, version).await?,
     };
     check_type(&loaded)?;
-    check_criteria(&loaded, &request.criteria)?;
+    let criteria = Value::Object(request.criteria);
+    check_criteria(&loaded, &criteria)?;
     let principal = principal(app, caller, org, request.principal_agent_id).await?;
     let parent = match request.parent_record_id {
         Some(id) => Some(parent(app, id, org).await?),
@@ -119,7 +118,7 @@ pub(crate) async fn prepare(
         head_position: 0,
         head_hash: app.store().installation().genesis_hash,
     };
-    let body = first_body(&record, &loaded, request.criteria, &request.references, parent.as_ref());
+    let body = first_body(&record, &loaded, criteria, &request.references, parent.as_ref());
     Ok(sign(app, record, body, request.references))
 }
 
@@ -220,7 +219,10 @@ fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> 
         let definition = &loaded.definition;
         Problem::unprocessable(
             "validation-failed",
-            format!("the criteria are not valid for {} version {}", definition.name, definition.version),
+            format!(
+                "the criteria are not valid for {} version {}",
+                definition.name, definition.version
+            ),
             "Change what `errors` lists; GET /v1/types/{name} gives the schema and an example.",
         )
         .violations(errors.collect())

@@ -38,9 +38,7 @@ pub(crate) async fn tree(
     Path(id): Path<Uuid>,
 ) -> Result<Reply, Problem> {
     let records = app.store().tree(id, caller.org()).await?;
-    let view = TreeView {
-        root_record_id: id,
-        records: records.iter().map(RecordView::summary).collect(),
-    };
+    let view =
+        TreeView { root_record_id: id, records: records.iter().map(RecordView::summary).collect() };
     ok(&view)
 }

@@ -21,7 +21,7 @@ pub(crate) fn time(at: DateTime<Utc>) -> String {
 /// A record.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RecordView<'a> {
+pub(crate) struct RecordView<'a> {
     id: Uuid,
     org_id: Uuid,
     /// Name of its Type.
@@ -99,7 +99,7 @@ impl<'a> RecordView<'a> {
 /// An entry of a record's chain.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct EntryView<'a> {
+pub(crate) struct EntryView<'a> {
     /// Position from 0.
     pub(crate) position: i64,
     /// Entry hash: SHA-256(0x00 || statement), 64 hexadecimal digits.
@@ -130,7 +130,7 @@ impl<'a> EntryView<'a> {
 /// The answer of everything that adds an entry.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct WrittenView<'a> {
+pub(crate) struct WrittenView<'a> {
     pub(crate) record: RecordView<'a>,
     pub(crate) entry: EntryView<'a>,
     /// What this caller may do next.

@@ -1,0 +1,106 @@
+//! Types as clients see them.
+
+use chrono::{DateTime, Utc};
+use deed_chain::hash::Hash;
+use deed_store::types::RecordType;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::auth::{Caller, Scope};
+use crate::endpoints::records::view::time;
+use crate::next_steps::{NextStep, NextSteps};
+use crate::problem::{Problem, internal_error};
+
+/// A version of a Type.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypeView<'a> {
+    org_id: Uuid,
+    name: &'a str,
+    version: i32,
+    description: &'a str,
+    /// False when it has a completion schema.
+    notarize_only: bool,
+    /// SHA-256 of the canonical manifest {name, recordSchema, completionSchema}.
+    #[schema(value_type = String)]
+    digest: Hash,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Since when it takes no new records.
+    #[schema(format = DateTime)]
+    disabled_at: Option<String>,
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    record_schema: Option<Value>,
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    completion_schema: Option<Value>,
+    /// Criteria that are valid by the schema, if one could be made up. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    example: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_steps: Option<Vec<NextStep>>,
+}
+
+impl<'a> TypeView<'a> {
+    pub(super) fn summary(of: &'a RecordType) -> Self {
+        Self {
+            org_id: of.org_id,
+            name: &of.name,
+            version: of.version,
+            description: &of.description,
+            notarize_only: of.completion_schema.is_none(),
+            digest: of.digest,
+            created_at: time(of.created_at),
+            disabled_at: of.disabled_at.map(|at: DateTime<Utc>| time(at)),
+            record_schema: None,
+            completion_schema: None,
+            example: None,
+            next_steps: None,
+        }
+    }
+
+    pub(super) fn full(of: &'a RecordType) -> Result<Self, Problem> {
+        let read = |text: &String| serde_json::from_str(text).map_err(|_| internal_error());
+        let schema: Value = read(&of.record_schema)?;
+        Ok(Self {
+            example: deed_schema::example(&schema),
+            record_schema: Some(schema),
+            completion_schema: of.completion_schema.as_ref().map(read).transpose()?,
+            ..Self::summary(of)
+        })
+    }
+
+    pub(super) fn with_steps(mut self, caller: &Caller) -> Self {
+        let base = format!("/v1/types/{}", self.name);
+        let steps =
+            NextSteps::of(caller).get(Scope::TypesRead, "read", base.clone(), "read the Type");
+        // A key that may write Types may lack the right to notarize, or the Type may be gated.
+        let steps = if self.notarize_only && self.disabled_at.is_none() {
+            steps.post(
+                Scope::RecordsWrite,
+                "notarize",
+                "/v1/records",
+                "notarize a record of this Type",
+            )
+        } else {
+            steps
+        };
+        self.next_steps = Some(
+            steps
+                .post(
+                    Scope::TypesWrite,
+                    "version",
+                    format!("{base}/versions"),
+                    "register its next version",
+                )
+                .done(),
+        );
+        self
+    }
+}

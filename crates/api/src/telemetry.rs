@@ -1,0 +1,117 @@
+//! One log line and one measurement a request; request ids and W3C trace context.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use deed_store::random;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Instrument as _;
+
+/// Header that names a request in logs and answers.
+const REQUEST_ID: &str = "x-request-id";
+/// Longest request id that a client may choose.
+const LONGEST_ID: usize = 128;
+
+/// Upper bounds of the latency histograms, in seconds.
+const BUCKETS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Installs the metrics recorder of this process; to be called once.
+///
+/// # Errors
+/// When another recorder is installed already.
+pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Full("deed_append_batch_items".to_owned()),
+            &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
+        )?
+        .install_recorder()
+}
+
+/// Outermost middleware of the app.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    // The route's pattern, not the path: ids would make a metric of their own each.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.to_str().unwrap_or_default(),
+        trace_id = trace_id(request.headers()),
+        %method,
+        route,
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    span.in_scope(|| {
+        tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered");
+    });
+    metrics::histogram!("deed_http_request_seconds",
+        "method" => method.as_str().to_owned(), "route" => route, "status" => status.to_string())
+    .record(elapsed.as_secs_f64());
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The client's id if it is harmless, otherwise a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let harmless = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=LONGEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
+        let text = hex::encode(random::bytes::<16>());
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("none"))
+    })
+}
+
+/// The trace id of a W3C `traceparent` (version 00), or nothing.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = text.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = trace.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    (version == "00" && trace.len() == 32 && is_hex && trace.bytes().any(|b| b != b'0'))
+        .then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace_of(text: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_static(text));
+        trace_id(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_only_from_a_valid_traceparent() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(
+            trace_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
+            Some(id)
+        );
+        assert_eq!(trace_of("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), None);
+        assert_eq!(trace_of("00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
+        assert_eq!(trace_of("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"), None);
+        assert_eq!(trace_of("nonsense"), None);
+    }
+
+    #[test]
+    fn a_request_id_of_the_client_is_kept_only_when_it_is_harmless() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static("job-17"));
+        assert_eq!(request_id(&headers), "job-17");
+        headers.insert(REQUEST_ID, HeaderValue::from_static("has space"));
+        assert_ne!(request_id(&headers), "has space");
+    }
+}
