@@ -36,6 +36,9 @@ pub(crate) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Describe every variable instead, as docs/configuration.md does
+        #[arg(long, conflicts_with = "json")]
+        describe: bool,
     },
     /// Make secrets and API keys
     #[command(subcommand, arg_required_else_help = true)]
@@ -133,6 +136,7 @@ Exit code 1 when a value is not accepted.
 
 Examples:
   deed config
+  deed config --describe
   deed config --json | jq '.settings[] | select(.origin != \"default\")'";
 
 const GENERATE: &str = "\

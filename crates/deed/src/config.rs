@@ -16,7 +16,8 @@ pub(crate) mod table;
 mod tests;
 mod variable;
 
+pub(crate) use document::document;
 pub(crate) use environment::Environment;
-pub(crate) use sections::{Identity, Log};
+pub(crate) use sections::{Identity, Log, read_api_key_secret};
 pub(crate) use settings::Settings;
 pub(crate) use variable::Process;

@@ -30,7 +30,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Migrate => on_runtime(commands::migrate::run()),
         Command::Keys(Keys::Platform { label }) => on_runtime(commands::keys::platform(&label)),
         Command::Keys(Keys::Generate) => commands::keys::generate(),
-        Command::Config { json } => commands::config::run(json),
+        Command::Config { json, describe } => commands::config::run(json, describe),
         Command::Verify(args) => Ok(commands::verify::run(&args)),
         Command::Version { json } => commands::version::run(json),
     }

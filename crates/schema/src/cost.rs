@@ -3,9 +3,9 @@
 //! The validator visits each pair of a schema and a value that keywords lead to, and repeats a
 //! visit when two ways lead there: alternatives of alternatives multiply. At compile time we
 //! compute, for each level of a value, the most visits that any one place on that level can get
-//! ([`Levels`], apart for each property of the root); for a value we then only add up over its places ([`Plan::estimate`]), which is linear
-//! in the value whatever the schema is. Recursive schemas need no special case, as values have at
-//! most [`DEPTH`] levels.
+//! ([`Levels`], apart for each property of the root); for a value we then only add up over its
+//! places ([`Plan::estimate`]), which is linear in the value whatever the schema is. Recursive
+//! schemas need no special case, as values have at most [`DEPTH`] levels.
 
 use serde_json::Value;
 

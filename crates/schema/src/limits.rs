@@ -23,6 +23,7 @@ pub const WORK: u64 = 10_000_000;
 /// Most work that a schema may need for one level of a value near its root; a schema over it could
 /// not be used for any value that is worth recording.
 pub const WORK_PER_LEVEL: u64 = 1_000_000;
-/// Most JSON values that may have to be copied to list everything that is wrong with a value; over
-/// it, less is reported. Bounds the memory for an invalid value to about 100 MiB, in one thread at a time.
+/// Most JSON values that may have to be copied, as estimated, to list everything that is wrong with
+/// a value; over it, less is reported. Keeps the memory for an invalid value in the order of 100 MiB,
+/// in one thread at a time.
 pub const COPIES_TO_EXPLAIN: u64 = 1_000_000;

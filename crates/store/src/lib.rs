@@ -13,6 +13,7 @@ pub mod idempotency;
 mod installation;
 pub mod migrate;
 mod pool;
+pub mod provision;
 pub mod random;
 pub mod records;
 mod rows;

@@ -1,7 +1,8 @@
-use super::{Failure, Place, Reason, Stop, entry_count};
+use super::{Failure, Place, Reason, Stop};
 use crate::{
     bundle::{Bundle, FORMAT, FORMAT_PREFIX, MAX_DEPTH, MAX_ENTRIES, MAX_RECORDS},
     json,
+    key_set::MAX_KEYS,
 };
 
 const DOCUMENT: Place = Place::part("document");
@@ -21,14 +22,24 @@ pub(super) fn read(bytes: &[u8]) -> Result<Bundle, Stop> {
     }
     drop(canonical);
     let bundle: Bundle = serde_json::from_value(value).map_err(malformed)?;
-    let (records, entries) = (bundle.records.len(), entry_count(&bundle));
-    if records > MAX_RECORDS || entries > MAX_ENTRIES {
-        return Err(Stop::CannotTell(format!(
-            "the document has {records} records and {entries} entries; this program checks at \
-             most {MAX_RECORDS} and {MAX_ENTRIES}"
-        )));
-    }
+    within_limits(&bundle)?;
     Ok(bundle)
+}
+
+/// What is larger than any document that is made is no sign of tampering, but would take long.
+fn within_limits(bundle: &Bundle) -> Result<(), Stop> {
+    let counts = [
+        ("keys", bundle.keys.len(), MAX_KEYS),
+        ("records", bundle.records.len(), MAX_RECORDS),
+        ("entries", bundle.records.iter().map(|record| record.entries.len()).sum(), MAX_ENTRIES),
+    ];
+    for (what, count, limit) in counts {
+        if count > limit {
+            let reason = format!("the document has {count} {what}; at most {limit} are checked");
+            return Err(Stop::CannotTell(reason));
+        }
+    }
+    Ok(())
 }
 
 fn malformed(error: impl std::fmt::Display) -> Failure {

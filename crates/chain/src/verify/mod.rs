@@ -13,7 +13,7 @@ pub use report::{Checked, Failure, Reason, Report, Verdict};
 
 use uuid::Uuid;
 
-use crate::{Hash, bundle::Bundle, key_set::KeySet};
+use crate::{Hash, key_set::KeySet};
 
 /// Judges an export document. The caller bounds the size of `bytes`; memory use is a small
 /// multiple of it.
@@ -141,9 +141,4 @@ impl Place {
 /// Reads a UUID in its one accepted spelling.
 fn uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
-}
-
-/// The number of entries of a document.
-fn entry_count(bundle: &Bundle) -> usize {
-    bundle.records.iter().map(|record| record.entries.len()).sum()
 }

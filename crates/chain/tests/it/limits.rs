@@ -1,6 +1,9 @@
 //! Hostile documents and the limits of the verifier.
 
-use deed_chain::{Verdict, body::MAX_DEPTH, bundle::MAX_RECORDS, verify, verify::Reason};
+use deed_chain::{
+    Bundle, Verdict, body::MAX_DEPTH, bundle::MAX_RECORDS, key_set::MAX_KEYS, verify,
+    verify::Reason,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -29,15 +32,24 @@ fn ten_thousand_levels_end_in_a_clean_answer() {
     }
 }
 
-#[test]
-fn more_records_than_the_limit_leave_the_question_open() {
+fn open_question(change: impl FnOnce(&mut Bundle)) -> String {
     let mut bundle = tree();
-    let mut empty = bundle.records[0].clone();
-    empty.entries.clear();
-    bundle.records = vec![empty; MAX_RECORDS + 1];
+    change(&mut bundle);
     let report = verify(&bundle.to_bytes(), Some(&known_keys()));
     let Verdict::CannotTell { reason } = report.verdict else { panic!("{report:?}") };
+    reason
+}
+
+#[test]
+fn more_than_the_limits_leaves_the_question_open() {
+    let reason = open_question(|bundle| {
+        let mut empty = bundle.records[0].clone();
+        empty.entries.clear();
+        bundle.records = vec![empty; MAX_RECORDS + 1];
+    });
     assert!(reason.contains("100001 records"), "{reason}");
+    let reason = open_question(|bundle| bundle.keys = vec![bundle.keys[0].clone(); MAX_KEYS + 1]);
+    assert!(reason.contains("1025 keys"), "{reason}");
 }
 
 #[test]

@@ -211,3 +211,18 @@ fn entries() -> Value {
     statements.push(statement("no place in a chain", &unlinked, &body));
     json!({"statements": statements})
 }
+
+/// The annotated statement in the specification is that of the vectors.
+#[test]
+fn the_example_in_the_specification_is_a_vector() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/spec/entry.md");
+    let text = fs::read_to_string(path).unwrap();
+    let example = &text[text.find("\nd2 84").unwrap()..text.find("\nentry hash 5c").unwrap()];
+    let is_hex = |token: &&str| token.len().is_multiple_of(2) && hex::decode(token).is_ok();
+    let bytes: String =
+        example.lines().flat_map(|line| line.split_whitespace().take_while(is_hex)).collect();
+    let first = &entries()["statements"][0];
+    assert_eq!(bytes, first["statement"].as_str().unwrap());
+    assert!(text.contains(first["entryHash"].as_str().unwrap()));
+    assert!(text.contains(first["bodyHash"].as_str().unwrap()));
+}

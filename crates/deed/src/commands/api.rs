@@ -15,7 +15,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let settings = Settings::read(&Environment::of_process(), Process::Api)?;
     telemetry::start(&settings.log())?;
     let shutdown = signals::shutdown_token()?;
-    let metrics = deed_api::metrics::install()?;
+    let metrics = deed_api::install_metrics()?;
     let config = settings.api_with(settings.api_key_secret());
     // Before the wait for the database: a port that is taken will not become free by waiting.
     let listener = commands::listen(config.listen, "LISTEN_ADDRESS").await?;
@@ -26,7 +26,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let limits = config.limits.clone();
     let app = App::new(store.clone(), config, metrics);
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve(listener, app.router(), &limits, shutdown, Arc::clone(app.draining())).await?;
+    serve(listener, app.router().0, &limits, shutdown, Arc::clone(app.draining())).await?;
     store.close();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -4,11 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::config::{Environment, Settings, show};
+use crate::config::{Environment, Settings, document, show};
 use crate::output;
 
-/// Prints every setting, whichever process it is for, and what is wrong with it.
-pub(crate) fn run(as_json: bool) -> Result<ExitCode> {
+/// Prints every setting, whichever process it is for, and what is wrong with it; or what settings
+/// there are.
+pub(crate) fn run(as_json: bool, describe: bool) -> Result<ExitCode> {
+    if describe {
+        output::line(document().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (settings, faults) = Settings::survey(&Environment::of_process(), None);
     if as_json {
         output::line(format!("{:#}", show::json(&settings, &faults)))?;

@@ -15,7 +15,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let settings = Settings::read(&Environment::of_process(), Process::Worker)?;
     telemetry::start(&settings.log())?;
     let shutdown = signals::shutdown_token()?;
-    let metrics = deed_api::metrics::install()?;
+    let metrics = deed_api::install_metrics()?;
     let listener = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
     let store = tokio::select! {
         store = commands::connect(&settings, "deed-worker") => store?,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
 use super::table::{FOREIGN, PREFIXES, TABLE};
-use super::variable::Variable;
+use super::variable::{Process, Variable};
 
 /// Largest file that may hold a secret, in bytes.
 const MAX_SECRET_FILE: u64 = 64 * 1024;
@@ -69,6 +69,12 @@ impl Environment {
     pub(crate) fn has(&self, variable: &Variable) -> bool {
         self.0.contains_key(variable.name)
             || variable.file_variable().is_some_and(|file| self.0.contains_key(&file))
+    }
+
+    /// Variables of ours that are set and that `process` does not read.
+    pub(crate) fn ignored_by(&self, process: Process) -> impl Iterator<Item = &'static str> {
+        let ignored = TABLE.iter().filter(move |variable| !variable.is_used_by(Some(process)));
+        ignored.filter(|variable| self.has(variable)).map(|variable| variable.name)
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, Fault> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
-use deed_api::config::Secret;
+use deed_api::Secret;
 use deed_store::Signer;
 
 /// Fewest bytes of `API_KEY_SECRET`: the strength of HMAC-SHA-256.
@@ -62,7 +62,7 @@ impl Kind {
     pub(crate) fn accepts(self) -> String {
         match self {
             Self::DatabaseUrl => "a PostgreSQL URL like postgres://role:password@host:5432/database, \
-                                  or key-value pairs like host=... user=... dbname=..."
+                                  or key-value pairs like host=db user=deed_app dbname=deed"
                 .to_owned(),
             Self::SigningKey => "an Ed25519 private key in PKCS#8, as PEM or as base64 of its DER \
                                  (`deed keys generate` makes one)"

@@ -1,8 +1,9 @@
 //! From settings to what each part of the program takes: one structure for each concern.
 
-use deed_api::config::{ApiConfig, HttpLimits, Secret};
+use deed_api::{ApiConfig, HttpLimits, Secret};
 use deed_store::StoreConfig;
 
+use super::kind::Value;
 use super::settings::Settings;
 use super::table;
 use super::variable::Variable;
@@ -81,10 +82,15 @@ impl Settings {
         self.secret(&table::API_KEY_SECRET)
     }
 
+    /// Where the API listens.
+    pub(crate) fn listen(&self) -> std::net::SocketAddr {
+        self.address(&table::LISTEN_ADDRESS)
+    }
+
     /// The API, with a secret that the caller knows.
     pub(crate) fn api_with(&self, api_key_secret: Secret) -> ApiConfig {
         ApiConfig {
-            listen: self.address(&table::LISTEN_ADDRESS),
+            listen: self.listen(),
             api_key_secret,
             limits: self.http_limits(),
             append_queue: self.count(&table::APPEND_QUEUE),
@@ -116,5 +122,13 @@ impl Settings {
             json: self.text(&table::LOG_FORMAT).map(|format| format == "json"),
             level: self.text(&table::LOG_LEVEL).unwrap_or("info").to_owned(),
         }
+    }
+}
+
+/// Reads an API key secret that did not come from the environment; `None` when it is none.
+pub(crate) fn read_api_key_secret(text: &str) -> Option<Secret> {
+    match table::API_KEY_SECRET.kind.read(text) {
+        Some(Value::Secret(secret)) => Some(secret),
+        _ => None,
     }
 }

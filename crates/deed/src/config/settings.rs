@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deed_api::config::Secret;
+use deed_api::Secret;
 
 use super::environment::Environment;
 use super::fault::{Fault, Faults};

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::common::{ask, binaries, connect, folder, quick, start, try_connect};
+use crate::common::{ask, connect, folder, quick, start, try_connect};
 use deed_embedded::{Cluster, Error, Options, Stopped, data_major_version};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, getpgid, getpgrp};
@@ -53,7 +53,9 @@ async fn data_outlive_a_stop_and_everyone_needs_a_password() {
 #[tokio::test]
 async fn a_killed_server_is_noticed_and_its_data_recover() {
     let dir = folder();
-    let options = Options::new(binaries().await, dir.path());
+    // A crash of the server alone, not of the machine: written is enough, synced need not be.
+    let settings = vec![("synchronous_commit".to_owned(), "on".to_owned())];
+    let options = Options { settings, ..quick(dir.path()).await };
     let mut cluster = start(options.clone()).await;
     let client = connect(&cluster.endpoint().superuser_tcp_url("postgres")).await;
     client.batch_execute(KEEP).await.unwrap();

@@ -1,95 +1,17 @@
-//! The HTTP server's own limits, on a plain router and real sockets.
+//! The HTTP server's own limits, on a plain router.
 
-#![allow(clippy::unwrap_used)]
-
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
-use deed_api::config::HttpLimits;
-use deed_api::serve::serve;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use deed_api::HttpLimits;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-const LONG: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(50);
-
-fn limits() -> HttpLimits {
-    HttpLimits {
-        max_connections: 64,
-        max_in_flight: 64,
-        max_body_bytes: 1024,
-        header_timeout: LONG,
-        request_timeout: LONG,
-        drain_delay: Duration::ZERO,
-        shutdown_timeout: LONG,
-    }
-}
-
-struct Server {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    draining: Arc<AtomicBool>,
-    task: JoinHandle<std::io::Result<()>>,
-}
-
-impl Server {
-    async fn start(app: Router, limits: HttpLimits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (shutdown, draining) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        let (token, flag) = (shutdown.clone(), Arc::clone(&draining));
-        let task = tokio::spawn(async move { serve(listener, app, &limits, token, flag).await });
-        Self { address, shutdown, draining, task }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Sends `request` and reads until the server closes the connection.
-    async fn exchange(&self, request: &[u8]) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(request).await.unwrap();
-        rest(&mut stream).await
-    }
-}
-
-async fn rest(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8(answer).unwrap()
-}
-
-/// One answer with `Content-Length`, on a connection that stays open.
-async fn one_answer(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    loop {
-        answer.push(stream.read_u8().await.unwrap());
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        if body.len() == length.parse::<usize>().unwrap() {
-            return text;
-        }
-    }
-}
-
-fn assert_problem(answer: &str, status: u16) {
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a complete head");
-    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-    assert!(head.contains("content-type: application/problem+json"), "{answer}");
-    let body: serde_json::Value = serde_json::from_str(body).expect("a JSON body");
-    assert_eq!(body["status"], status, "{body}");
-    assert!(body["recoveryHint"].as_str().is_some_and(|hint| !hint.is_empty()), "{body}");
-}
+use crate::socket::{LONG, SHORT, Server, assert_problem, limits, one_answer, rest};
 
 fn echo() -> Router {
     Router::new()

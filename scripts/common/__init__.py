@@ -1,0 +1,1 @@
+"""What the scripts that drive a running Deed share. Standard library only."""
