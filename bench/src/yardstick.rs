@@ -21,7 +21,7 @@ pub(crate) struct YardstickOptions {
 /// Runs pgbench at every number of connections; passes when it runs at all.
 pub(crate) async fn run(options: &YardstickOptions) -> Result<(bool, Value)> {
     let folder = scratch_folder()?;
-    let database = Database::start(folder.path()).await?;
+    let database = Database::start(folder.path(), &[]).await?;
     let mut figures = Map::new();
     for connections in CONNECTIONS {
         pgbench::prepare(database.sql(), database.pgbench()).await?;

@@ -4,7 +4,7 @@ import http.client
 import json
 import urllib.parse
 import uuid
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 Json = Any
 
@@ -13,7 +13,10 @@ class Refused(Exception):
     """The server answered with a problem (RFC 9457)."""
 
     def __init__(self, status: int, problem: Dict[str, Json]) -> None:
-        super().__init__(f"{status} {problem.get('title', '')}: {problem.get('detail', '')}")
+        places = [error.get("message", "") for error in problem.get("errors", [])[:1]]
+        super().__init__(
+            ": ".join([f"{status} {problem.get('title', '')}", problem.get("detail", ""), *places])
+        )
         self.status = status
         self.problem = problem
 
@@ -21,9 +24,9 @@ class Refused(Exception):
 class Client:
     """One API key, one connection that is kept open. `timeout` is in seconds."""
 
-    def __init__(self, base: str, key: Optional[str] = None, timeout: float = 60.0) -> None:
+    def __init__(self, base: str, key: str = "", timeout: float = 60.0) -> None:
         self.base = base
-        self._key = key
+        self.key = key
         self._timeout = timeout
         self._connection: Optional[http.client.HTTPConnection] = None
 
@@ -49,11 +52,11 @@ class Client:
                 return
             query["cursor"] = page["nextCursor"]
 
-    def post(self, path: str, body: Json, idempotency_key: Optional[str] = None) -> Json:
+    def post(self, path: str, body: Json, idempotency_key: str = "") -> Json:
         """Sends JSON and reads the JSON answer."""
         return json.loads(self.post_bytes(path, json.dumps(body).encode(), idempotency_key))
 
-    def post_bytes(self, path: str, body: bytes, idempotency_key: Optional[str] = None) -> bytes:
+    def post_bytes(self, path: str, body: bytes, idempotency_key: str = "") -> bytes:
         """Sends JSON text as it is. The idempotency key is a random one unless it is given."""
         headers = {
             "Content-Type": "application/json",
@@ -64,8 +67,8 @@ class Client:
     def _exchange(
         self, method: str, target: str, body: Optional[bytes], headers: Dict[str, str]
     ) -> bytes:
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
         try:
             status, answer = self._send(method, target, body, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
@@ -81,7 +84,11 @@ class Client:
     ) -> Tuple[int, bytes]:
         if self._connection is None:
             where = urllib.parse.urlsplit(self.base)
-            kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+            kind = (
+                http.client.HTTPSConnection
+                if where.scheme == "https"
+                else http.client.HTTPConnection
+            )
             self._connection = kind(where.netloc, timeout=self._timeout)
         self._connection.request(method, target, body, headers)
         response = self._connection.getresponse()
@@ -93,12 +100,15 @@ def _problem(answer: bytes) -> Dict[str, Json]:
         problem = json.loads(answer)
     except ValueError:
         problem = None
-    return problem if isinstance(problem, dict) else {"detail": answer[:200].decode("utf-8", "replace")}
+    return (
+        problem
+        if isinstance(problem, dict)
+        else {"detail": answer[:200].decode("utf-8", "replace")}
+    )
 
 
-def agent_in_new_org(platform: Client, org: str, agent: str) -> Tuple[Client, Client, List[str]]:
-    """Makes an organisation and an agent in it. Clients of an admin key and of the agent's key,
-    and the two ids."""
+def agent_in_new_org(platform: Client, org: str, agent: str) -> Tuple[Client, Client]:
+    """Makes an organisation and an agent in it; clients of an admin's and of the agent's key."""
     org_id = platform.post("/v1/admin/orgs", {"name": org})["id"]
     agent_id = platform.post("/v1/admin/agents", {"orgId": org_id, "name": agent})["id"]
 
@@ -106,4 +116,4 @@ def agent_in_new_org(platform: Client, org: str, agent: str) -> Tuple[Client, Cl
         wanted["orgId"] = org_id
         return platform.with_key(platform.post("/v1/admin/api-keys", wanted)["secret"])
 
-    return mint(role="admin"), mint(role="agent", agentId=agent_id), [org_id, agent_id]
+    return mint(role="admin"), mint(role="agent", agentId=agent_id)

@@ -35,7 +35,9 @@ def obtain(package: Package, folder: Path) -> Path:
         _fetch(package, folder)
     digest = hashlib.sha512(tarball.read_bytes()).digest()
     if digest != base64.b64decode(package.sha512):
-        raise CannotObtain(f"{tarball} is not the {package.name} {package.version} that is pinned; remove it")
+        raise CannotObtain(
+            f"{tarball} is not the {package.name} {package.version} that is pinned; remove it"
+        )
     return tarball
 
 
@@ -55,7 +57,9 @@ def _fetch(package: Package, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "pack", "--silent", "--ignore-scripts", f"{package.name}@{package.version}"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PACK_SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=PACK_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as late:
         raise CannotObtain(f"npm pack {package.name} took more than {PACK_SECONDS} s") from late
     if done.returncode != 0:

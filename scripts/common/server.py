@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, TextIO, Tuple
 
 from .client import Client, Refused
 from .paths import DEED
@@ -22,7 +22,17 @@ PLATFORM_KEY = re.compile(r"deed_plt_[A-Za-z0-9_-]+")
 START_SECONDS = 300
 STOP_SECONDS = 60
 # `deed` refuses variables that begin like its own and that it does not know.
-OWN_PREFIXES = ("DATABASE_", "DEED_", "VAULT_", "API_", "LISTEN_", "WORKER_", "LOG_", "HTTP_", "ISSUER_")
+OWN_PREFIXES = (
+    "DATABASE_",
+    "DEED_",
+    "VAULT_",
+    "API_",
+    "LISTEN_",
+    "WORKER_",
+    "LOG_",
+    "HTTP_",
+    "ISSUER_",
+)
 PASSED_ON = ("DEED_POSTGRES_BIN", "DEED_POSTGRES_USER")
 
 
@@ -96,7 +106,7 @@ def free_ports(count: int) -> Tuple[int, ...]:
         return tuple(one.getsockname()[1] for one in sockets)
 
 
-def _read(process: "subprocess.Popen[str]", sink, keys: List[str]) -> None:
+def _read(process: "subprocess.Popen[str]", sink: TextIO, keys: List[str]) -> None:
     """Keeps the output, without the platform key that it shows."""
     assert process.stdout is not None
     for line in process.stdout:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Set
 
 from common.client import Client
 from common.paths import DEED
@@ -24,11 +24,15 @@ class Verified(NamedTuple):
 def verify(export: Path, keys: Path) -> Verified:
     """Runs `deed verify`: a program that is told nothing but an export and public keys."""
     command = [str(DEED), "verify", str(export), "--keys", str(keys)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_SECONDS, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=VERIFY_SECONDS, check=False
+    )
     return Verified(done.returncode, (done.stdout + done.stderr).strip())
 
 
-def export_all(agent: Client, ids: List[str], folder: Path, progress: Callable[[int], None]) -> List[Path]:
+def export_all(
+    agent: Client, ids: List[str], folder: Path, progress: Callable[[int], None]
+) -> List[Path]:
     """Writes the export of every record into a file of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -54,7 +58,7 @@ def forge(export: Path, into: Path) -> str:
 
 def found_by_repository(agent: Client, recorded: Dict[str, Delivery]) -> bool:
     """Whether a search by the reference `repository` finds, for each, exactly our records."""
-    wanted: Dict[str, set] = {}
+    wanted: Dict[str, Set[str]] = {}
     for record_id, delivery in recorded.items():
         repository = references(delivery).get("repository")
         if repository:
@@ -63,7 +67,9 @@ def found_by_repository(agent: Client, recorded: Dict[str, Delivery]) -> bool:
         ids
         == {
             item["id"]
-            for item in agent.pages("/v1/records", referenceKey="repository", referenceValue=repository)
+            for item in agent.pages(
+                "/v1/records", referenceKey="repository", referenceValue=repository
+            )
         }
         for repository, ids in wanted.items()
     )

@@ -1,8 +1,9 @@
 """GitHub's webhook deliveries and their JSON Schema, from two pinned npm packages (MIT)."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from common import npm
 
@@ -21,7 +22,8 @@ SCHEMAS = npm.Package(
 DEFINITIONS = "#/definitions/"
 
 
-class Delivery(NamedTuple):
+@dataclass(frozen=True)
+class Delivery:
     """One real delivery: the `index`-th example of an event."""
 
     event: str

@@ -48,7 +48,9 @@ def register_types(admin: Client, events: Iterable[str], schema: Dict[str, Json]
     """Registers all Types and returns how many."""
     count = 0
     for event in events:
-        admin.post("/v1/types", {"name": type_name(event), "recordSchema": schema_of(event, schema)})
+        admin.post(
+            "/v1/types", {"name": type_name(event), "recordSchema": schema_of(event, schema)}
+        )
         count += 1
     admin.post("/v1/types", {"name": MISFIT, "recordSchema": MISFIT_SCHEMA})
     return count + 1
@@ -89,7 +91,7 @@ def misfit_request(delivery: Delivery, problem: Dict[str, Json]) -> Dict[str, Js
 def reason(problem: Dict[str, Json]) -> str:
     """The first violation of a problem, or its detail."""
     violations = problem.get("errors") or [{}]
-    return violations[0].get("message") or problem.get("detail", "no reason was given")
+    return str(violations[0].get("message") or problem.get("detail", "no reason was given"))
 
 
 def split(deliveries: List[Delivery]) -> Tuple[List[List[Delivery]], List[Delivery]]:
@@ -129,7 +131,9 @@ def batch(agent: Client, deliveries: List[Delivery]) -> List[Outcome]:
     answer = agent.post("/v1/records/batch", body, idempotency_key(deliveries[0], "batch"))
     results = answer["results"]
     if len(results) != len(deliveries):
-        raise ValueError(f"{len(deliveries)} records were sent and {len(results)} results came back")
+        raise ValueError(
+            f"{len(deliveries)} records were sent and {len(results)} results came back"
+        )
     return [
         Outcome(delivery, result.get("record", {}).get("id"), result.get("problem"))
         for delivery, result in zip(deliveries, results)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -39,7 +39,9 @@ def main() -> int:
     figures: Figures = {}
     try:
         deliveries, schema = load(options.data, FOLDER / "npm")
-        say(f"{len(deliveries)} deliveries, {len(schema['definitions'])} definitions in their schema")
+        say(
+            f"{len(deliveries)} deliveries; their schema has {len(schema['definitions'])} definitions"
+        )
         with deed_server(FOLDER / "deed.log", options.url) as platform:
             passed = _example(platform, deliveries, schema, figures)
     except NpmMissing as missing:
@@ -50,7 +52,10 @@ def main() -> int:
     except (CannotObtain, CannotStart, Refused, OSError) as error:
         return _failed(str(error))
     figures["seconds"] = round(time.monotonic() - started, 1)
-    say(f"{figures['verified']} of {len(deliveries)} deliveries are on record and verified, in {figures['seconds']} s")
+    say(
+        f"{figures['verified']} of {len(deliveries)} deliveries are on record and verified, "
+        f"in {figures['seconds']} s"
+    )
     return _verdict(passed, figures)
 
 
@@ -67,9 +72,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _example(platform: Client, deliveries: List[Delivery], schema: Figures, figures: Figures) -> bool:
+def _example(
+    platform: Client, deliveries: List[Delivery], schema: Figures, figures: Figures
+) -> bool:
     suffix = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-    admin, agent, _ = agent_in_new_org(platform, f"GitHub example {suffix}", "github-agent")
+    admin, agent = agent_in_new_org(platform, f"GitHub example {suffix}", "github-agent")
     events = sorted({delivery.event for delivery in deliveries})
     figures["types"] = notarize.register_types(admin, events, schema)
     say(f"{figures['types']} Types are registered")
@@ -83,7 +90,9 @@ def _example(platform: Client, deliveries: List[Delivery], schema: Figures, figu
     figures["notarized"] = len(recorded)
     _show(outcomes, second)
 
-    files = checks.export_all(agent, list(recorded), FOLDER / "exports", _progress("exported", len(recorded)))
+    files = checks.export_all(
+        agent, list(recorded), FOLDER / "exports", _progress("exported", len(recorded))
+    )
     verified = _verify(platform, files, figures)
     figures["search_agrees"] = checks.found_by_repository(agent, recorded)
     say(f"search by repository finds exactly these records: {figures['search_agrees']}")
@@ -92,13 +101,9 @@ def _example(platform: Client, deliveries: List[Delivery], schema: Figures, figu
     say(f"a retry with the same Idempotency-Key gets the same bytes: {figures['retry_identical']}")
     misfits = {(outcome.delivery.event, outcome.delivery.index) for outcome in refused}
     figures["refusals_as_expected"] = misfits == MISFITS
-    return (
-        verified
-        and len(recorded) == len(deliveries) == EXPECTED
-        and figures["search_agrees"]
-        and figures["retry_identical"]
-        and figures["refusals_as_expected"]
-    )
+    complete = len(recorded) == len(deliveries) == EXPECTED
+    checked = ("search_agrees", "retry_identical", "refusals_as_expected")
+    return verified and complete and all(figures[name] for name in checked)
 
 
 def _show(outcomes: List[notarize.Outcome], second: List[notarize.Outcome]) -> None:
@@ -106,11 +111,16 @@ def _show(outcomes: List[notarize.Outcome], second: List[notarize.Outcome]) -> N
     fitting = Counter(o.delivery.event for o in outcomes if o.record_id is not None)
     other = Counter(o.delivery.event for o in second if o.record_id is not None)
     say("notarized per event (as its Type + as a misfit):")
-    cells = [f"{event} {fitting[event]}+{other[event]}" for event in sorted(set(fitting) | set(other))]
+    cells = [
+        f"{event} {fitting[event]}+{other[event]}" for event in sorted(set(fitting) | set(other))
+    ]
     for row in range(0, len(cells), 4):
         say("  " + "  ".join(f"{cell:<38}" for cell in cells[row : row + 4]).rstrip())
     refused = [outcome for outcome in outcomes if outcome.record_id is None]
-    say(f"{len(refused)} deliveries do not fit the published schema of their event and were refused (422);")
+    say(
+        f"{len(refused)} deliveries do not fit the published schema of their event "
+        "and were refused (422);"
+    )
     say(f"they are on record as {notarize.MISFIT}, with the reason:")
     for outcome in refused:
         say(f"  {outcome.delivery.name:<40} {notarize.reason(outcome.problem or {})}")
@@ -128,16 +138,19 @@ def _verify(platform: Client, files: List[Path], figures: Figures) -> bool:
         if result.code != checks.VALID:
             say(f"{file} does not verify:\n{result.output}")
     figures["verified"] = sum(result.code == checks.VALID for result in results)
-    say(f"{figures['verified']} of {len(files)} exports verify offline; the first says:\n{results[0].output}")
+    say(
+        f"{figures['verified']} of {len(files)} exports verify offline; "
+        f"the first says:\n{results[0].output}"
+    )
     forged = FOLDER / "forged.json"
     change = checks.forge(files[0], forged)
     answer = checks.verify(forged, keys)
     figures["forged_refused"] = answer.code == checks.TAMPERED
     say(f"a forged export, in which {change}:\n{answer.output}")
-    return figures["verified"] == len(files) and figures["forged_refused"]
+    return bool(figures["verified"] == len(files) and figures["forged_refused"])
 
 
-def _progress(what: str, total: int):
+def _progress(what: str, total: int) -> Callable[[int], None]:
     """A function that prints a line now and then."""
     last = 0
 

@@ -6,11 +6,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
-# What the pinned versions of all judges run on.
-OLDEST = (3, 10)
+# The oldest Python that the pinned versions run on.
+OLDEST = {
+    "scitt-cose": (3, 10),
+    "cwt": (3, 10),
+    "rfc8785": (3, 8),
+    "openapi-spec-validator": (3, 11),
+    "schemathesis": (3, 11),
+}
 NEWEST_TRIED = 20
 INSTALL_SECONDS = 600
 
@@ -30,8 +36,8 @@ class Python(NamedTuple):
     version: Tuple[int, ...]
 
 
-def find_python(oldest: Tuple[int, int] = OLDEST) -> Python:
-    """This interpreter, or another one of the machine that is new enough."""
+def find_python(oldest: Tuple[int, int]) -> Python:
+    """The running interpreter, or another one of the machine that is new enough."""
     for path in _candidates():
         version = _version(path)
         if version is not None and version[:2] >= oldest:
@@ -41,7 +47,7 @@ def find_python(oldest: Tuple[int, int] = OLDEST) -> Python:
 
 def _candidates() -> Iterator[str]:
     yield sys.executable
-    for minor in range(OLDEST[1], NEWEST_TRIED):
+    for minor in range(9, NEWEST_TRIED):
         found = shutil.which(f"python3.{minor}")
         if found:
             yield found
@@ -62,7 +68,7 @@ def _version(path: str) -> Optional[Tuple[int, ...]]:
 def environment(name: str, folder: Path) -> str:
     """The interpreter of an environment with `requirements/<name>.txt` in it, made unless it is
     there. Every file that is installed has a hash that is pinned there."""
-    python = find_python()
+    python = find_python(OLDEST[name])
     requirements = HERE / "requirements" / f"{name}.txt"
     stamp = hashlib.sha256(requirements.read_bytes() + repr(python).encode()).hexdigest()
     where = folder / f"venv-{name}"
@@ -79,15 +85,16 @@ def environment(name: str, folder: Path) -> str:
 
 
 def source(name: str, folder: Path) -> Path:
-    """The source archive of `requirements/<name>.txt`, its hash checked."""
+    """The source archive of `requirements/<name>.txt`, its hash checked when it is fetched."""
     into = folder / f"source-{name}"
     found = sorted(into.glob("*.tar.gz"))
     if not found:
-        python = find_python()
+        python = find_python(OLDEST[name])
         requirements = HERE / "requirements" / f"{name}.txt"
         into.mkdir(parents=True, exist_ok=True)
-        _run([python.path, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-              "--no-binary", ":all:", "--require-hashes", "-r", str(requirements), "-d", str(into)])  # fmt: skip
+        command = [python.path, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--no-binary", ":all:", "--require-hashes"]
+        _run([*command, "-r", str(requirements), "-d", str(into)])
         found = sorted(into.glob("*.tar.gz"))
     if len(found) != 1:
         raise CannotObtain(f"one source archive is expected in {into}, there are {len(found)}")
@@ -102,9 +109,11 @@ def version(name: str) -> str:
     raise ValueError(f"{name} is not pinned")
 
 
-def _run(command: "list[str]") -> None:
+def _run(command: List[str]) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as late:
         raise CannotObtain(f"{' '.join(command[:4])} took more than {INSTALL_SECONDS} s") from late
     if done.returncode != 0:

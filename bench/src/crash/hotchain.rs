@@ -67,7 +67,8 @@ impl Outcome {
 
 /// Runs it on a stack of its own.
 pub(crate) async fn run(options: &HotchainOptions) -> Result<(bool, Value)> {
-    let stack_options = StackOptions { deed: options.deed.clone(), servers: SERVERS };
+    let stack_options =
+        StackOptions { deed: options.deed.clone(), servers: SERVERS, settings: Vec::new() };
     let stack = Stack::start(&stack_options).await?;
     let outcome = appends(&stack, options.appenders, options.each).await?;
     stack.stop().await?;

@@ -57,7 +57,8 @@ pub(crate) async fn run(options: &CrashOptions) -> Result<(bool, Value)> {
     let begun = Instant::now();
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
     say!("seed {seed}");
-    let stack_options = StackOptions { deed: options.deed.clone(), servers: SERVERS };
+    let stack_options =
+        StackOptions { deed: options.deed.clone(), servers: SERVERS, settings: Vec::new() };
     let mut stack = Stack::start(&stack_options).await?;
     let bearer = stack.agent_key().to_owned();
     let addresses = stack.servers().iter().map(Server::address).collect();

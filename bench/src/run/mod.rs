@@ -49,6 +49,14 @@ pub(crate) struct RunOptions {
     /// Leave the yardstick out: only our own numbers, for working on the server.
     #[arg(long)]
     pub(crate) no_yardstick: bool,
+    /// Further setting of PostgreSQL, for both sides; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub(crate) postgres_setting: Vec<(String, String)>,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// What `--only` can name.
@@ -132,7 +140,12 @@ impl Drop for StopOnDrop {
 pub(crate) async fn run(options: &RunOptions) -> Result<(bool, Value)> {
     let settings = Settings::new(options)?;
     let begun = Instant::now();
-    let stack = Stack::start(&StackOptions { deed: options.deed.clone(), servers: 1 }).await?;
+    let stack = Stack::start(&StackOptions {
+        deed: options.deed.clone(),
+        servers: 1,
+        settings: options.postgres_setting.clone(),
+    })
+    .await?;
     let mut cells = Cells::new(&stack, &settings).await?;
     for round in 1..=settings.rounds {
         say!("round {round} of {}", settings.rounds);
@@ -141,7 +154,7 @@ pub(crate) async fn run(options: &RunOptions) -> Result<(bool, Value)> {
     cells.open_loop(options.rate).await?;
     let results = cells.into_results();
     let verdict = verdict::judge(&results, &settings);
-    let environment = stack.describe().await?;
+    let environment = stack.describe(&options.postgres_setting).await?;
     report::print(&results, &verdict, &environment);
     say!("took {} s", begun.elapsed().as_secs());
     stack.stop().await?;

@@ -37,8 +37,9 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Finds or fetches PostgreSQL, starts it in `folder`, and refuses one that is not durable.
-    pub(crate) async fn start(folder: &Path) -> Result<Self> {
+    /// Finds or fetches PostgreSQL, starts it in `folder` with `further` settings, and refuses one
+    /// that is not durable.
+    pub(crate) async fn start(folder: &Path, further: &[(String, String)]) -> Result<Self> {
         let progress = |line: &str| say!("{line}");
         let search = Search::new(default_cache_dir())?;
         let binaries = find_or_fetch(&search, &progress).await?;
@@ -48,6 +49,7 @@ impl Database {
         options.max_connections = MAX_CONNECTIONS;
         options.settings =
             SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        options.settings.extend_from_slice(further);
         let cluster = Cluster::start(options, &progress).await?;
         let pid = u32::try_from(cluster.pid())?;
         let endpoint = cluster.endpoint();

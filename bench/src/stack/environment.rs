@@ -31,7 +31,7 @@ pub(crate) struct Environment {
     filesystem: String,
     postgres: String,
     deed: String,
-    settings: Vec<(&'static str, String)>,
+    settings: Vec<(String, String)>,
 }
 
 impl Environment {
@@ -43,6 +43,7 @@ impl Environment {
         sql: &tokio_postgres::Client,
         deed: &str,
         data: &Path,
+        further: impl Iterator<Item = &str>,
     ) -> Result<Self> {
         let filesystem = filesystem_of(data)?;
         ensure!(
@@ -51,9 +52,9 @@ impl Environment {
             data.display()
         );
         let mut settings = Vec::new();
-        for name in SETTINGS {
+        for name in SETTINGS.into_iter().chain(further) {
             let row = sql.query_one("SELECT current_setting($1)", &[&name]).await?;
-            settings.push((name, row.get(0)));
+            settings.push((name.to_owned(), row.get(0)));
         }
         let row = sql.query_one("SELECT current_setting('server_version')", &[]).await?;
         Ok(Self {
@@ -89,7 +90,7 @@ impl Environment {
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
         let settings: Map<String, Value> =
-            self.settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            self.settings.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         json!({
             "cpu": self.machine.cpu, "cores": self.machine.cores,
             "memoryGib": (self.machine.memory_gib * 10.0).round() / 10.0,

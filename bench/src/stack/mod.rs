@@ -34,6 +34,8 @@ pub(crate) struct StackOptions {
     pub(crate) deed: Option<PathBuf>,
     /// Number of API processes.
     pub(crate) servers: usize,
+    /// Further settings of PostgreSQL, for trying them out.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// A running PostgreSQL with migrated database, API processes, and keys. Dropping it ends all
@@ -51,7 +53,7 @@ impl Stack {
     /// Starts everything and waits until it is ready.
     pub(crate) async fn start(options: &StackOptions) -> Result<Self> {
         let folder = scratch_folder()?;
-        let database = Database::start(folder.path()).await?;
+        let database = Database::start(folder.path(), &options.settings).await?;
         let program = deed_program(options.deed.as_deref())?;
         let mut deed = Deed { program, environment: Vec::new(), logs: folder.path().to_owned() };
         deed.environment = bootstrap::environment(&deed, &database).await?;
@@ -115,10 +117,11 @@ impl Stack {
         Client::new(self.server().address(), self.agent_key())
     }
 
-    /// Machine, versions and settings.
-    pub(crate) async fn describe(&self) -> Result<Environment> {
+    /// Machine, versions and settings, the `further` ones included.
+    pub(crate) async fn describe(&self, further: &[(String, String)]) -> Result<Environment> {
         let version = self.deed.output(&["version"]).await?;
-        Environment::read(self.sql(), version.trim(), self.folder.path()).await
+        let names = further.iter().map(|(name, _)| name.as_str());
+        Environment::read(self.sql(), version.trim(), self.folder.path(), names).await
     }
 
     /// Ends everything in order.

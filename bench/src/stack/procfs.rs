@@ -54,13 +54,23 @@ pub(crate) fn cpu_of_reaped_children() -> Result<f64> {
 
 /// Processor seconds of a process and its direct children, those that have ended included.
 pub(crate) fn cpu_of_family(pid: u32) -> Result<f64> {
-    let root = stat(pid)?;
-    let mut total = root.times.own + root.times.reaped;
+    loop {
+        let before = stat(pid)?.times;
+        let running = cpu_of_children(pid)?;
+        let after = stat(pid)?.times;
+        // Otherwise a child ended meanwhile, and would be counted twice or not at all.
+        if before.reaped == after.reaped {
+            return Ok(after.own + after.reaped + running);
+        }
+    }
+}
+
+fn cpu_of_children(pid: u32) -> Result<f64> {
+    let mut total = 0.0;
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(child) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // A process that ends while the list is read is counted by its parent afterwards.
         match stat(child) {
             Ok(found) if found.parent == pid => total += found.times.own,
             _ => {}

@@ -44,7 +44,8 @@ impl PageQuery {
     pub(crate) fn after_text(&self) -> Result<Option<String>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let text = base64url::decode(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
-        text.map(Some).ok_or_else(invalid_cursor)
+        // PostgreSQL cannot hold U+0000, so no cursor ends with it.
+        text.filter(|text| !text.contains('\0')).map(Some).ok_or_else(invalid_cursor)
     }
 
     /// The id in the cursor.

@@ -150,6 +150,11 @@ impl NewAnswer {
         Ok(Self { status, body: render(view)?, secret: false })
     }
 
+    /// The answer is rendered already.
+    pub(crate) fn rendered(status: StatusCode, body: Bytes) -> Self {
+        Self { status, body: body.into(), secret: false }
+    }
+
     /// The answer holds a secret that must not lie in the database in the clear.
     pub(crate) fn secret(status: StatusCode, view: &impl Serialize) -> Result<Self, Problem> {
         Ok(Self { secret: true, ..Self::new(status, view)? })

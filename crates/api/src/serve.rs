@@ -5,11 +5,13 @@
 //! * here: accepting, the limit on connections, draining and stopping;
 //! * [`connection`]: one connection, from its first byte until its last one is flushed;
 //! * [`guard`]: one request: load shedding, size and time limits, panics;
+//! * [`refusal`]: what is answered when one of them is passed;
 //! * [`body`] and [`wire`]: the request body and the socket as those two see them.
 
 mod body;
 mod connection;
 mod guard;
+mod refusal;
 mod wire;
 
 use std::io;

@@ -60,7 +60,7 @@ pub(crate) struct Up {
     /// ~/.local/share/deed]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Port of the API on 127.0.0.1 [default: 8420]
+    /// Port of the API on 127.0.0.1; 0 takes a free one [default: 8420]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
     /// Port of PostgreSQL on 127.0.0.1 [default: a free one]

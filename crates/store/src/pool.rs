@@ -14,6 +14,10 @@ use crate::error::Error;
 /// Oldest PostgreSQL that is served, as `server_version_num`.
 const OLDEST_SERVER: i32 = 170_000;
 
+/// Every statement is short and prepared: planning it anew for each execution, or compiling it,
+/// costs more than it can save.
+const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off";
+
 /// Makes the pool; connections are opened when they are needed.
 pub(crate) fn connect(config: &StoreConfig) -> Result<Pool, Error> {
     let manager = Manager::from_config(
@@ -83,7 +87,7 @@ fn session(config: &StoreConfig) -> Result<tokio_postgres::Config, Error> {
         .keepalives_retries(3)
         .tcp_user_timeout(Duration::from_secs(20))
         .options(format!(
-            "-c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC",
+            "-c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC {PLANS}",
             config.lock_timeout.as_millis(),
             config.transaction_deadline.as_millis() * 2,
         ));

@@ -1,5 +1,6 @@
 """What the judges that run in an environment of their own have in common."""
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -36,12 +37,21 @@ class Verdict:
 
     def print(self) -> None:
         """Prints the verdict as a line of JSON."""
-        print(json.dumps({"checked": self.checked, "refused": self.refused, "failures": self.failures}))
+        print(
+            json.dumps(
+                {"checked": self.checked, "refused": self.refused, "failures": self.failures}
+            )
+        )
 
 
 def material() -> Dict[str, Any]:
     """The material, the file of which is the first argument."""
     return json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+
+
+def base64url(text: str) -> bytes:
+    """The bytes of base64url without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def signed(group: Dict[str, Any]) -> Iterator[Tuple[str, bytes, Dict[str, Any]]]:
@@ -50,14 +60,18 @@ def signed(group: Dict[str, Any]) -> Iterator[Tuple[str, bytes, Dict[str, Any]]]
         yield f"{group['name']} statement {index}", bytes.fromhex(one["statement"]), one
 
 
-def check_claims(verdict: Verdict, name: str, group: Dict[str, Any], one: Dict[str, Any], claims: Any) -> None:
+def check_claims(
+    verdict: Verdict, name: str, group: Dict[str, Any], one: Dict[str, Any], claims: Any
+) -> None:
     """The signed claims are those that the server says they are."""
     expected = {1: group["issuer"], 2: one["subject"], POSITION: one["position"]}
     if one["previous"] is not None:
         expected[PREVIOUS] = bytes.fromhex(one["previous"])
     for label, value in expected.items():
         if value is not None:
-            verdict.expect(claims.get(label) == value, f"{name}: claim {label} is {claims.get(label)!r}")
+            verdict.expect(
+                claims.get(label) == value, f"{name}: claim {label} is {claims.get(label)!r}"
+            )
 
 
 def check_forgeries(

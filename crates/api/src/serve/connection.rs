@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -13,7 +13,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::guard::{Guard, refusal};
+use super::guard::Guard;
+use super::refusal::Refusal;
 use super::wire::Wire;
 use crate::config::HttpLimits;
 
@@ -105,7 +106,7 @@ fn set_options(stream: &TcpStream, stalled: Duration) -> std::io::Result<()> {
 struct Ended {
     stream: TcpStream,
     /// The request that could not be read, if that is why.
-    refused: Option<StatusCode>,
+    refused: Option<Refusal>,
 }
 
 async fn run(
@@ -132,7 +133,8 @@ async fn run(
     // Of a head that did not arrive in time hyper only reports the error. Without a byte of a
     // head it was just an idle connection.
     let too_slow = outcome.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty();
-    Ended { stream, refused: if too_slow { Some(StatusCode::REQUEST_TIMEOUT) } else { refused } }
+    let refused = refused.map(Refusal::of_head);
+    Ended { stream, refused: if too_slow { Some(Refusal::TooSlow) } else { refused } }
 }
 
 impl Ended {
@@ -140,8 +142,8 @@ impl Ended {
     /// has closed its side. Closing a socket with unread bytes in it resets the connection,
     /// and the reset can overtake the answer: the client would never see its 413.
     async fn say_goodbye(mut self) -> std::io::Result<()> {
-        if let Some(status) = self.refused {
-            let answer = raw_refusal(status).await;
+        if let Some(refusal) = self.refused {
+            let answer = raw(refusal.answer()).await;
             self.stream.write_all(&answer).await?;
         }
         self.stream.shutdown().await?;
@@ -158,19 +160,19 @@ impl Ended {
     }
 }
 
-/// The problem document for `status`, as bytes of HTTP/1.1.
-async fn raw_refusal(status: StatusCode) -> Vec<u8> {
-    let (head, body) = refusal(status).into_parts();
-    // A problem document is in memory already: collecting it cannot fail.
+/// An answer that is complete in memory, as bytes of HTTP/1.1.
+async fn raw(answer: Response) -> Vec<u8> {
+    let (head, body) = answer.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let content_type = head.headers.get(http::header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n",
-        body.len(),
-    )
-    .into_bytes();
-    answer.extend_from_slice(&body);
-    answer
+    let mut bytes =
+        format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    bytes
 }

@@ -8,16 +8,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures::FutureExt;
-use http::header::{CONNECTION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Uri};
 use hyper::body::{Body as _, Incoming};
 use tower::Service;
 
 use super::body::{Progress, WatchedBody};
+use super::refusal::Refusal;
 use crate::config::HttpLimits;
-use crate::problem::{Problem, internal_error};
 
 /// Largest sum of all header names and values of one request, in bytes.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -47,30 +47,37 @@ impl Guard {
 
     /// Answers one request. Never fails: what the app cannot answer is answered for it.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
-        let Some(_slot) = InFlight::enter(self, request.uri().path()) else {
-            return overloaded();
-        };
+        match self.admit(request).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.answer(),
+        }
+    }
+
+    async fn admit(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
+        let _slot = InFlight::enter(self, request.uri().path()).ok_or(Refusal::Overloaded)?;
         if header_bytes(request.headers()) > MAX_HEADER_BYTES {
-            return closing(refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+            return Err(Refusal::HeadersTooLarge);
+        }
+        if has_nul(request.uri()) {
+            return Err(Refusal::Malformed);
         }
         if announced_length(request.headers()) > self.max_body_bytes as u64 {
-            return closing(self.too_large());
+            return Err(Refusal::BodyTooLarge(self.max_body_bytes));
         }
         let (request, progress) = self.watch(request);
         let handling = AssertUnwindSafe(self.app.clone().call(request)).catch_unwind();
         match tokio::time::timeout(self.request_timeout, handling).await {
-            Ok(Ok(Ok(response))) if !response.status().is_success() => match progress {
-                Some(progress) if progress.is_too_large() => closing(self.too_large()),
-                _ => response,
-            },
-            Ok(Ok(Ok(response))) => response,
-            Ok(Err(_panic)) => panicked(),
-            Err(_elapsed) => match progress {
-                Some(progress) if progress.is_arriving() => {
-                    closing(refusal(StatusCode::REQUEST_TIMEOUT))
-                }
-                _ => closing(unanswered()),
-            },
+            Ok(Ok(Ok(response))) if response.status().is_success() => Ok(response),
+            // The app only knows that the body broke off; here it is known why.
+            Ok(Ok(Ok(_))) if progress.as_ref().is_some_and(Progress::is_too_large) => {
+                Err(Refusal::BodyTooLarge(self.max_body_bytes))
+            }
+            Ok(Ok(Ok(response))) => Ok(response),
+            Ok(Err(_panic)) => Err(Refusal::Panicked),
+            Err(_elapsed) if progress.as_ref().is_some_and(Progress::is_arriving) => {
+                Err(Refusal::TooSlow)
+            }
+            Err(_elapsed) => Err(Refusal::Unanswered),
         }
     }
 
@@ -85,17 +92,6 @@ impl Guard {
         // axum's own limit of 2 MB would come first where ours is set higher.
         DefaultBodyLimit::disable().apply(&mut request);
         (request, Some(progress))
-    }
-
-    fn too_large(&self) -> Response {
-        let limit = self.max_body_bytes;
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            format!("the request body is larger than {limit} bytes"),
-        )
-        .hint(format!("Send at most {limit} bytes; split a batch into several requests."))
-        .into_response()
     }
 }
 
@@ -120,6 +116,12 @@ fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
+/// U+0000 in path or query means nothing to any endpoint, and PostgreSQL cannot hold it: looking
+/// for it would fail there as if the server were at fault.
+fn has_nul(target: &Uri) -> bool {
+    target.path_and_query().is_some_and(|text| text.as_str().contains("%00"))
+}
+
 /// `Content-Length`; 0 when absent. hyper has refused one that is not a number.
 fn announced_length(headers: &HeaderMap) -> u64 {
     headers
@@ -127,64 +129,4 @@ fn announced_length(headers: &HeaderMap) -> u64 {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse().ok())
         .unwrap_or(0)
-}
-
-/// The problem for a request that was refused before the app could see it.
-pub(super) fn refusal(status: StatusCode) -> Response {
-    let (code, detail, hint) = match status {
-        StatusCode::REQUEST_TIMEOUT => (
-            "request-too-slow",
-            "the request did not arrive completely within the time allowed",
-            "Send the whole request at once; split a large batch, or use a faster connection.",
-        ),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
-            "headers-too-large",
-            "the request has too many header fields, or they are too large together",
-            "Send at most 100 header fields and 32 KiB of them; move data into the body.",
-        ),
-        StatusCode::URI_TOO_LONG => (
-            "uri-too-long",
-            "the request target is longer than this server reads",
-            "Shorten the path and the query.",
-        ),
-        _ => (
-            "malformed-request",
-            "the request line or a header field is not valid HTTP/1.1",
-            "Check the request line, the header names and their values (RFC 9112).",
-        ),
-    };
-    Problem::new(status, code, detail).hint(hint).into_response()
-}
-
-fn overloaded() -> Response {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "overloaded",
-        "the server is working on as many requests as it is allowed to",
-    )
-    .retry_after(1)
-    .hint("Nothing was done. Retry after the time in Retry-After.")
-    .into_response()
-}
-
-fn unanswered() -> Response {
-    Problem::new(
-        StatusCode::GATEWAY_TIMEOUT,
-        "no-answer-in-time",
-        "the request was not finished within the time allowed: it may or may not have taken effect",
-    )
-    .retry_after(1)
-    .hint("Retry with the same Idempotency-Key and body: it takes effect once.")
-    .into_response()
-}
-
-/// The panic itself is reported to the log by the panic hook, with its place.
-fn panicked() -> Response {
-    internal_error().into_response()
-}
-
-/// Tells the client that this connection ends: part of its request is still unread.
-fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }

@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const LONG: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(50);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
-fn limits() -> HttpLimits {
+pub(crate) fn limits() -> HttpLimits {
     HttpLimits {
         max_connections: 64,
         max_in_flight: 64,
@@ -28,15 +28,15 @@ fn limits() -> HttpLimits {
     }
 }
 
-struct Server {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    draining: Arc<AtomicBool>,
-    task: JoinHandle<std::io::Result<()>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
-    async fn start(app: Router, limits: HttpLimits) -> Self {
+    pub(crate) async fn start(app: Router, limits: HttpLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, draining) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
@@ -45,26 +45,26 @@ impl Server {
         Self { address, shutdown, draining, task }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// Sends `request` and reads until the server closes the connection.
-    async fn exchange(&self, request: &[u8]) -> String {
+    pub(crate) async fn exchange(&self, request: &[u8]) -> String {
         let mut stream = self.connect().await;
         stream.write_all(request).await.unwrap();
         rest(&mut stream).await
     }
 }
 
-async fn rest(stream: &mut TcpStream) -> String {
+pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8(answer).unwrap()
 }
 
 /// One answer with `Content-Length`, on a connection that stays open.
-async fn one_answer(stream: &mut TcpStream) -> String {
+pub(crate) async fn one_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     loop {
         answer.push(stream.read_u8().await.unwrap());
@@ -77,7 +77,7 @@ async fn one_answer(stream: &mut TcpStream) -> String {
     }
 }
 
-fn assert_problem(answer: &str, status: u16) {
+pub(crate) fn assert_problem(answer: &str, status: u16) {
     let (head, body) = answer.split_once("\r\n\r\n").expect("a complete head");
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     assert!(head.contains("content-type: application/problem+json"), "{answer}");
@@ -85,4 +85,3 @@ fn assert_problem(answer: &str, status: u16) {
     assert_eq!(body["status"], status, "{body}");
     assert!(body["recoveryHint"].as_str().is_some_and(|hint| !hint.is_empty()), "{body}");
 }
-

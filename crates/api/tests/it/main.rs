@@ -5,5 +5,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod concurrent;
+mod delegation;
+mod idempotency;
+mod isolation;
+mod keys;
+mod lists;
+mod next_steps;
+mod notarize;
 mod openapi;
+mod replay;
 mod scopes;
+mod types;

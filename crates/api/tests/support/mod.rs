@@ -123,12 +123,12 @@ impl TestApp {
 
     /// Another process on the same database, with the same clock.
     pub async fn sibling(&self) -> Self {
-        Self::on(Arc::clone(&self.database), Arc::clone(&self.clock), api_config()).await
+        self.sibling_with(api_config()).await
     }
 
-    pub async fn with_config(config: ApiConfig) -> Self {
-        let database = Arc::new(TestDatabase::from_template(&template().await).await);
-        Self::on(database, Arc::new(AtomicI64::new(START)), config).await
+    /// Another process with other settings.
+    pub async fn sibling_with(&self, config: ApiConfig) -> Self {
+        Self::on(Arc::clone(&self.database), Arc::clone(&self.clock), config).await
     }
 
     async fn on(database: Arc<TestDatabase>, clock: Arc<AtomicI64>, config: ApiConfig) -> Self {

@@ -94,8 +94,12 @@ fn issuer(settings: &Settings, folder: &Folder, address: SocketAddr) -> Result<S
 /// An address at which this machine reaches a listener of its own.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            address.set_ip(Ipv4Addr::LOCALHOST.into())
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            address.set_ip(Ipv6Addr::LOCALHOST.into())
+        }
         _ => {}
     }
     address
@@ -158,7 +162,8 @@ async fn welcome(
     address: SocketAddr,
 ) -> Result<()> {
     if !first_record::exists(folder)? {
-        let key = deed_api::platform_key(store, api_key_secret, "made by the first deed up").await?;
+        let key =
+            deed_api::platform_key(store, api_key_secret, "made by the first deed up").await?;
         output::line(guide::platform_key(&key, folder))?;
         first_record::make(folder, address, &key).await.context("the first record")?;
     }

@@ -41,9 +41,9 @@ fn row(variable: &Variable) -> String {
     if let Some(in_up) = variable.default_in_up {
         let _ = write!(default, " (`deed up`: {})", show(in_up));
     }
-    let secret = variable.file_variable().map_or_else(String::new, |file| {
-        format!("<br>**secret**, or `{file}`")
-    });
+    let secret = variable
+        .file_variable()
+        .map_or_else(String::new, |file| format!("<br>**secret**, or `{file}`"));
     let readers: Vec<String> = variable.used_by.iter().map(Process::to_string).collect();
     let (about, accepts) = (variable.about, variable.kind.accepts());
     let readers = readers.join(", ");

@@ -97,7 +97,9 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
 /// service named `api` are `API_SERVICE_HOST`, `API_PORT=tcp://...`, `API_PORT_80_TCP_ADDR`.
 fn is_service_link(name: &str, value: &OsString) -> bool {
     let is_address = || {
-        value.to_str().is_some_and(|v| ["tcp://", "udp://", "sctp://"].iter().any(|p| v.starts_with(p)))
+        value
+            .to_str()
+            .is_some_and(|v| ["tcp://", "udp://", "sctp://"].iter().any(|p| v.starts_with(p)))
     };
     name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")

@@ -61,9 +61,11 @@ impl Kind {
     /// What is accepted, as the end of a sentence "it must be ...".
     pub(crate) fn accepts(self) -> String {
         match self {
-            Self::DatabaseUrl => "a PostgreSQL URL like postgres://role:password@host:5432/database, \
+            Self::DatabaseUrl => {
+                "a PostgreSQL URL like postgres://role:password@host:5432/database, \
                                   or key-value pairs like host=db user=deed_app dbname=deed"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::SigningKey => "an Ed25519 private key in PKCS#8, as PEM or as base64 of its DER \
                                  (`deed keys generate` makes one)"
                 .to_owned(),
@@ -201,13 +203,26 @@ mod tests {
     #[test]
     fn durations_and_sizes_need_their_unit_and_bounds() {
         let kind = Kind::Duration(Duration::from_millis(10), Duration::from_secs(120));
-        for (text, milliseconds) in [("10ms", 10), ("500ms", 500), ("10s", 10_000), ("2m", 120_000)] {
+        for (text, milliseconds) in [("10ms", 10), ("500ms", 500), ("10s", 10_000), ("2m", 120_000)]
+        {
             match kind.read(text) {
                 Some(Value::Duration(d)) => assert_eq!(d, Duration::from_millis(milliseconds)),
                 other => panic!("{text}: {other:?}"),
             }
         }
-        for text in ["", "10", "s", "-1s", "+1s", "1.5s", "9ms", "3m", "10 s", "1h", "99999999999999999999s"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "+1s",
+            "1.5s",
+            "9ms",
+            "3m",
+            "10 s",
+            "1h",
+            "99999999999999999999s",
+        ] {
             assert!(kind.read(text).is_none(), "{text}");
         }
         let kind = Kind::Size(1024, 64 * 1024 * 1024);
@@ -221,7 +236,9 @@ mod tests {
 
     #[test]
     fn urls_have_one_spelling() {
-        for text in ["http://127.0.0.1:8420", "https://deed.example.org", "https://example.org/deed"] {
+        for text in
+            ["http://127.0.0.1:8420", "https://deed.example.org", "https://example.org/deed"]
+        {
             assert!(Kind::HttpUrl.read(text).is_some(), "{text}");
         }
         for text in [

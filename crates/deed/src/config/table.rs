@@ -285,7 +285,6 @@ pub(crate) static HTTP_DRAIN_DELAY: Variable = Variable {
     used_by: SERVING,
     about: "After SIGTERM: how long `/readyz` fails while requests are still served, so that load \
             balancers turn away first.",
-    ..BASE
 };
 
 pub(crate) static HTTP_SHUTDOWN_TIMEOUT: Variable = Variable {
@@ -306,7 +305,6 @@ pub(crate) static WORKER_LISTEN_ADDRESS: Variable = Variable {
     default_in_up: Some(Default::Value("127.0.0.1:0")),
     used_by: &[Worker, Up],
     about: "Where the worker answers `/livez`, `/readyz` and `/metrics`.",
-    ..BASE
 };
 
 pub(crate) static LOG_FORMAT: Variable = Variable {

@@ -75,11 +75,16 @@ fn each_process_finds_all_that_it_takes() {
     worker.identity();
 
     let migrate = read(Process::Migrate);
-    assert_eq!((migrate.store_as_owner("t").pool_size, migrate.app_role().as_str()), (1, "deed_app"));
+    assert_eq!(
+        (migrate.store_as_owner("t").pool_size, migrate.app_role().as_str()),
+        (1, "deed_app")
+    );
     migrate.identity();
 
     let keys = read(Process::Keys);
-    (keys.store("t"), keys.identity(), keys.api_key_secret());
+    keys.store("t");
+    keys.identity();
+    keys.api_key_secret();
 
     let up = Settings::read(&Environment::from([]), Process::Up).expect("up needs nothing");
     let config = up.api_with(api.api_key_secret());
@@ -216,5 +221,8 @@ fn where_a_value_came_from_is_shown() {
     };
     assert_eq!(line("LOG_LEVEL"), "LOG_LEVEL debug environment");
     assert_eq!(line("APPEND_QUEUE"), "APPEND_QUEUE 10000 default");
-    assert_eq!(line("DATABASE_URL"), "DATABASE_URL - not set; needed by api, worker, keys platform");
+    assert_eq!(
+        line("DATABASE_URL"),
+        "DATABASE_URL - not set; needed by api, worker, keys platform"
+    );
 }

@@ -112,10 +112,12 @@ const TYPES: [Type; 27] = [
     Type::TEXT_ARRAY,
 ];
 
+type Results = Vec<Result<Appended<()>, Error>>;
+
 pub(super) fn write<'a>(
     store: &'a Store,
     batch: &'a [Arc<Create>],
-) -> BoxFuture<'a, Result<Vec<Result<Appended<()>, Error>>, Error>> {
+) -> BoxFuture<'a, Result<Results, Error>> {
     Box::pin(async move {
         let started = Instant::now();
         let result = write_batch(store, batch).await;
@@ -124,10 +126,7 @@ pub(super) fn write<'a>(
     })
 }
 
-async fn write_batch(
-    store: &Store,
-    batch: &[Arc<Create>],
-) -> Result<Vec<Result<Appended<()>, Error>>, Error> {
+async fn write_batch(store: &Store, batch: &[Arc<Create>]) -> Result<Results, Error> {
     let client = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
     let statement = match timeout_at(end, client.prepare_typed_cached(CREATE, &TYPES)).await {

@@ -92,7 +92,12 @@ pub(super) fn write<'a>(
 ) -> BoxFuture<'a, Result<Results, Error>> {
     Box::pin(async move {
         let started = Instant::now();
-        let result = write_batch(store, batch).await;
+        let mut result = write_batch(store, batch).await;
+        if result.as_ref().is_err_and(Error::is_unique_violation) {
+            // Another transaction committed an idempotency key after this one had looked for
+            // it; a second look sees it.
+            result = write_batch(store, batch).await;
+        }
         observe("append_extend", started, &result);
         result
     })

@@ -48,6 +48,15 @@ impl<T> Page<T> {
     }
 }
 
+/// The 48 bits of milliseconds in a UUIDv7 end in the year 10889.
+const LAST_MILLISECOND: i64 = (1 << 48) - 1;
+
+/// The nearest time that an id can hold: as a bound it means the same.
+fn within_ids(at: DateTime<Utc>) -> DateTime<Utc> {
+    let millis = at.timestamp_millis().clamp(0, LAST_MILLISECOND);
+    DateTime::from_timestamp_millis(millis).unwrap_or(at)
+}
+
 /// Conditions with their parameters, joined by AND.
 #[derive(Default)]
 struct Conditions {
@@ -71,8 +80,8 @@ impl Conditions {
         all.add("status = ?", filter.status.map(|s| s.as_str()));
         all.add("principal_agent_id = ?", filter.principal_agent_id);
         all.add("parent_id = ?", filter.parent_id);
-        all.add("id >= uuid_floor(?)", filter.from);
-        all.add("id < uuid_floor(?)", filter.to);
+        all.add("id >= uuid_floor(?)", filter.from.map(within_ids));
+        all.add("id < uuid_floor(?)", filter.to.map(within_ids));
         all.add("id < ?", before);
         if let Some((key, value)) = filter.reference {
             all.values.push(Box::new(key));

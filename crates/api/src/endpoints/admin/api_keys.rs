@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::agents::OfOrg;
 use super::mint::{MintedView, fresh, next_steps};
-use crate::auth::Caller;
+use crate::auth::{Caller, Scope};
 use crate::body::Mutation;
 use crate::endpoints::records::view::time;
+use crate::next_steps::{NextStep, NextSteps};
 use crate::page::PageView;
 use crate::problem::Problem;
 use crate::query::{Path, Query};
@@ -92,7 +93,7 @@ pub(crate) struct Nothing {}
 #[serde(rename_all = "camelCase")]
 struct RevokedView<'a> {
     api_key: ApiKeyView<'a>,
-    next_steps: Vec<crate::next_steps::NextStep>,
+    next_steps: Vec<NextStep>,
 }
 
 #[utoipa::path(
@@ -115,9 +116,14 @@ pub(crate) async fn revoke(
     let now = app.store().clock().now();
     let mut key = app.store().api_key(id, caller.org()).await?;
     key.revoked_at = Some(key.revoked_at.map_or(now, |before| before.min(now)));
-    let next_steps = crate::next_steps::NextSteps::of(&caller)
-        .post(crate::auth::Scope::KeysWrite, "mint-key", "/v1/admin/api-keys", "mint another key")
-        .done();
+    let next_steps = if id == caller.key.id {
+        // It was its last act.
+        Vec::new()
+    } else {
+        NextSteps::of(&caller)
+            .post(Scope::KeysWrite, "mint-key", "/v1/admin/api-keys", "mint another key")
+            .done()
+    };
     let view = RevokedView { api_key: ApiKeyView::of(&key), next_steps };
     let answer = NewAnswer::new(StatusCode::OK, &view)?;
     let done = mutate(&app, "revoke_api_key", idempotency, answer, move |tx| {
@@ -164,12 +170,10 @@ pub(crate) async fn rotate(
     let now = app.store().clock().now();
     let old = app.store().api_key(id, caller.org()).await?;
     if !old.is_valid_at(now) {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "api-key-ended",
-            "the key does not work any more",
-        )
-        .hint("Mint a new key instead."));
+        let ended = "the key does not work any more";
+        let problem = Problem::new(StatusCode::CONFLICT, "api-key-ended", ended)
+            .hint("Mint a new key instead.");
+        return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
     }
     let replacement =
         ApiKey { id: random::uuid_v7(now), created_at: now, replaced_by: None, ..old };
@@ -177,7 +181,11 @@ pub(crate) async fn rotate(
     let view = MintedView {
         api_key: ApiKeyView::of(&new.key),
         secret: &secret,
-        next_steps: next_steps(&caller, new.key.id),
+        next_steps: if grace == 0 && id == caller.key.id {
+            Vec::new()
+        } else {
+            next_steps(&caller, new.key.id)
+        },
     };
     let answer = NewAnswer::secret(StatusCode::CREATED, &view)?;
     let until = now + TimeDelta::seconds(i64::from(grace));

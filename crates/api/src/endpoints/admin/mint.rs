@@ -84,7 +84,12 @@ pub(crate) async fn mint(
     Mutation { body, idempotency }: Mutation<MintKey>,
 ) -> Result<Reply, Problem> {
     let now = app.store().clock().now();
-    let key = describe(&caller, body, now)?;
+    let key = match describe(&caller, body, now) {
+        Ok(key) => key,
+        Err(problem) => {
+            return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
+        }
+    };
     let (secret, new) = fresh(app.hasher(), key);
     let view = MintedView {
         api_key: ApiKeyView::of(&new.key),

@@ -15,7 +15,7 @@ use crate::auth::{Caller, Scope};
 use crate::body::Mutation;
 use crate::next_steps::{NextStep, NextSteps};
 use crate::problem::Problem;
-use crate::reply::{Reply, render};
+use crate::reply::{NewAnswer, Reply, mutate, render};
 use crate::state::App;
 
 /// Most records of one batch.
@@ -95,7 +95,11 @@ pub(crate) async fn batch(
     let response = Bytes::from(render(&view(&caller, &items))?);
     let records: Vec<_> = items.into_iter().filter_map(Result::ok).map(|p| p.new).collect();
     if records.is_empty() {
-        return Ok(Reply::new(StatusCode::OK, response));
+        // Nothing to append, but an answer to keep, or one that was given when the world was
+        // another.
+        let answer = NewAnswer::rendered(StatusCode::OK, response);
+        return mutate(&app, "refused_batch", idempotency, answer, |_| Box::pin(async { Ok(()) }))
+            .await;
     }
     let item = Create {
         records,

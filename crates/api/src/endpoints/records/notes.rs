@@ -102,7 +102,7 @@ fn answer(caller: &Caller, body: &Value, extended: &Extended) -> Vec<u8> {
             signed_statement: base64url::encode(&extended.entry),
             body,
         },
-        next_steps: Some(view::next_steps(caller, record.id)),
+        next_steps: Some(view::next_steps(caller, record)),
     };
     // Strings, numbers and maps with string keys always serialise.
     render(&view).unwrap_or_default()

@@ -74,7 +74,7 @@ impl Prepared {
                 signed_statement: self.signed_statement.clone(),
                 body: &self.body,
             },
-            next_steps: caller.map(|caller| view::next_steps(caller, record.id)),
+            next_steps: caller.map(|caller| view::next_steps(caller, record)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use deed_chain::base64url;
 use deed_chain::hash::Hash;
-use deed_store::records::{Record, StoredEntry};
+use deed_store::records::{MOST_DEPTH, Record, StoredEntry};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -144,9 +144,9 @@ pub(crate) fn body_of(entry: &StoredEntry) -> Result<Value, Problem> {
 }
 
 /// What may follow an append to this record.
-pub(crate) fn next_steps(caller: &Caller, record: Uuid) -> Vec<NextStep> {
-    let base = format!("/v1/records/{record}");
-    NextSteps::of(caller)
+pub(crate) fn next_steps(caller: &Caller, record: &Record) -> Vec<NextStep> {
+    let base = format!("/v1/records/{}", record.id);
+    let steps = NextSteps::of(caller)
         .get(Scope::RecordsRead, "read", base.clone(), "read the record")
         .get(Scope::RecordsRead, "entries", format!("{base}/entries"), "read its signed entries")
         .post(
@@ -154,13 +154,18 @@ pub(crate) fn next_steps(caller: &Caller, record: Uuid) -> Vec<NextStep> {
             "add-note",
             format!("{base}/notes"),
             "append a signed note: a correction adds, it never edits",
-        )
-        .post(
+        );
+    let steps = if record.depth < MOST_DEPTH {
+        steps.post(
             Scope::RecordsWrite,
             "delegate",
             "/v1/records",
             "notarize a child of this record: send its id as parentRecordId",
         )
+    } else {
+        steps
+    };
+    steps
         .get(
             Scope::RecordsExport,
             "export",

@@ -66,12 +66,12 @@ pub(crate) async fn version(
         ));
     }
     let new = body.check(&caller, app.store().clock().now()).await?;
-    let newest = app.store().record_type(new.org_id, &name, None).await?;
-    if newest.disabled_at.is_some() {
-        return Err(Problem::new(StatusCode::CONFLICT, "type-disabled", "the Type is disabled")
-            .hint("Register a Type with another name."));
-    }
-    let new = RecordType { version: newest.version + 1, ..new };
+    let new = match next_version(&app, new).await {
+        Ok(new) => new,
+        Err(problem) => {
+            return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
+        }
+    };
     let answer = NewAnswer::new(StatusCode::CREATED, &TypeView::full(&new)?.with_steps(&caller))?;
     let done = mutate(&app, "version_type", idempotency, answer, move |tx| {
         let new = new.clone();
@@ -80,6 +80,16 @@ pub(crate) async fn version(
     let done = done.await?;
     app.types().forget();
     Ok(done)
+}
+
+/// The version that follows the newest one.
+async fn next_version(app: &App, new: RecordType) -> Result<RecordType, Problem> {
+    let newest = app.store().record_type(new.org_id, &new.name, None).await?;
+    if newest.disabled_at.is_some() {
+        return Err(Problem::new(StatusCode::CONFLICT, "type-disabled", "the Type is disabled")
+            .hint("Register a Type with another name."));
+    }
+    Ok(RecordType { version: newest.version + 1, ..new })
 }
 
 /// What registering would give.

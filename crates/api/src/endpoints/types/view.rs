@@ -78,29 +78,24 @@ impl<'a> TypeView<'a> {
 
     pub(super) fn with_steps(mut self, caller: &Caller) -> Self {
         let base = format!("/v1/types/{}", self.name);
-        let steps =
-            NextSteps::of(caller).get(Scope::TypesRead, "read", base.clone(), "read the Type");
-        // A key that may write Types may lack the right to notarize, or the Type may be gated.
-        let steps = if self.notarize_only && self.disabled_at.is_none() {
-            steps.post(
-                Scope::RecordsWrite,
-                "notarize",
-                "/v1/records",
-                "notarize a record of this Type",
-            )
-        } else {
-            steps
-        };
-        self.next_steps = Some(
-            steps
-                .post(
-                    Scope::TypesWrite,
-                    "version",
-                    format!("{base}/versions"),
-                    "register its next version",
-                )
-                .done(),
+        // A platform key must say whose Type it reads.
+        let whose = caller.org().map_or(format!("?orgId={}", self.org_id), |_| String::new());
+        let mut steps = NextSteps::of(caller).get(
+            Scope::TypesRead,
+            "read",
+            format!("{base}{whose}"),
+            "read the Type",
         );
+        let enabled = self.disabled_at.is_none();
+        if enabled && self.notarize_only {
+            let what = "notarize a record of this Type";
+            steps = steps.post(Scope::RecordsWrite, "notarize", "/v1/records", what);
+        }
+        if enabled {
+            let (path, what) = (format!("{base}/versions"), "register its next version");
+            steps = steps.post(Scope::TypesWrite, "version", path, what);
+        }
+        self.next_steps = Some(steps.done());
         self
     }
 }

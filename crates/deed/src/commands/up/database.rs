@@ -73,7 +73,8 @@ pub(super) async fn prepare(
     if !outcome.applied.is_empty() {
         output::line(format!("Migrated to schema version {}", outcome.schema_version))?;
     }
-    let store = connect_with(&as_role(&endpoint.socket_url(APP, &app, DATABASE)), &identity).await?;
+    let store =
+        connect_with(&as_role(&endpoint.socket_url(APP, &app, DATABASE)), &identity).await?;
     write_environment(folder, &identity.issuer, &endpoint.tcp_url(APP, &app, DATABASE))?;
     let api_key_secret = crate::config::read_api_key_secret(&pepper)
         .with_context(|| folder.join("secrets/api-key-secret").display().to_string())?;

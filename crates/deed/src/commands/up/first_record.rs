@@ -76,7 +76,9 @@ pub(super) async fn check(
     let report = verify(&export, Some(&KeySet::from_iter([genesis.clone()])));
     match report.verdict {
         Verdict::Valid => {}
-        Verdict::Tampered { failure } => bail!("the first record is not what was signed: {failure}"),
+        Verdict::Tampered { failure } => {
+            bail!("the first record is not what was signed: {failure}")
+        }
         Verdict::CannotTell { reason } => bail!("the first record cannot be verified: {reason}"),
     }
     let export: Value = serde_json::from_slice(&export).context("the export")?;
