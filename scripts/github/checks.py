@@ -1,6 +1,7 @@
 """What is checked afterwards: exports, a forged export, the search by reference, a retry."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Set
@@ -34,7 +35,8 @@ def export_all(
     agent: Client, ids: List[str], folder: Path, progress: Callable[[int], None]
 ) -> List[Path]:
     """Writes the export of every record into a file of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     files = []
     for record_id in ids:
         file = folder / f"{record_id}.json"

@@ -39,9 +39,7 @@ def main() -> int:
     figures: Figures = {}
     try:
         deliveries, schema = load(options.data, FOLDER / "npm")
-        say(
-            f"{len(deliveries)} deliveries; their schema has {len(schema['definitions'])} definitions"
-        )
+        say(f"{len(deliveries)} deliveries, a schema of {len(schema['definitions'])} definitions")
         with deed_server(FOLDER / "deed.log", options.url) as platform:
             passed = _example(platform, deliveries, schema, figures)
     except NpmMissing as missing:

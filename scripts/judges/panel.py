@@ -77,11 +77,15 @@ def _pypi(name: str, judged: str, about: str, script: str) -> Judge:
 
 
 JUDGES: List[Judge] = [
-    _pypi("scitt-cose", "signatures and claims, JWK Set", "signature", "scitt_cose_judge.py"),
-    _pypi("cwt", "signatures and claims, COSE Key Set, JWK Set", "signature", "cwt_judge.py"),
-    _pypi("rfc8785", "body hashes, canonical forms", "hash", "rfc8785_judge.py"),
+    _pypi("scitt-cose", "signatures and claims, JWK Set", "signatures", "scitt_cose_judge.py"),
+    _pypi("cwt", "signatures and claims, COSE Key Set, JWK Set", "signatures", "cwt_judge.py"),
+    _pypi("rfc8785", "body hashes, canonical forms", "hashes", "rfc8785_judge.py"),
     Judge(
-        "canonicalize", CANONICALIZE.version, "body hashes, canonical forms", "hash", _canonicalize
+        "canonicalize",
+        CANONICALIZE.version,
+        "body hashes, canonical forms",
+        "hashes",
+        _canonicalize,
     ),
     Judge(
         "openapi-spec-validator",

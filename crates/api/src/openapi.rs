@@ -10,6 +10,7 @@ use utoipa::{IntoParams, Modify, OpenApi};
 pub(crate) struct IdempotencyKey(
     /// 1 to 255 visible ASCII characters, fresh for each new request. A retry with the same key
     /// and body gets the first answer, byte for byte.
+    #[param(min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     Option<String>,
 );
 
@@ -27,6 +28,7 @@ pub(crate) struct IdempotencyKey(
         (name = "Verification", description = "Public keys"),
         (name = "Operations", description = "Probes and metrics"),
     ),
+    components(schemas(crate::problem::Problem)),
     modifiers(&Security),
 )]
 struct Document;

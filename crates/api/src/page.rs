@@ -18,6 +18,7 @@ const MOST: usize = 200;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// Items of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,

@@ -1,11 +1,14 @@
 //! The one way to mount a route: with a declared access, which the OpenAPI document shows.
 
 use axum::middleware::from_fn_with_state;
+use utoipa::ToSchema as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::auth::{Access, guard};
+use crate::problem::{PROBLEM_JSON, Problem};
 use crate::state::App;
 
 /// Extension of an operation that names the scope it needs.
@@ -53,6 +56,13 @@ fn declare(operation: &mut Operation, access: Access) {
         Access::Scope(scope) => (scope.as_str(), vec![bearer()]),
     };
     operation.security = Some(security);
+    let problem =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+    let refusal = ResponseBuilder::new()
+        .description("Any refusal: what happened, and in recoveryHint how to recover")
+        .content(PROBLEM_JSON, problem)
+        .build();
+    operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(refusal));
     let extension = utoipa::openapi::extensions::ExtensionsBuilder::new()
         .add(SCOPE_EXTENSION, serde_json::Value::from(name))
         .build();

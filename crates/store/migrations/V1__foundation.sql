@@ -133,6 +133,9 @@ CREATE TABLE idempotency_keys (
     status       smallint    NOT NULL,
     response     bytea       NOT NULL,
     sealed       boolean     NOT NULL DEFAULT false,
+    -- The vault entry that the response was compressed against; NULL when it is stored as it is.
+    record_id    uuid,
+    position     bigint,
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (scope, key)
 ) WITH (toast_tuple_target = 8160);

@@ -6,6 +6,7 @@ use deed_chain::hash::Hash;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::response::Stored;
 use crate::store::Store;
 use crate::tx::{Body, Tx};
 
@@ -124,7 +125,8 @@ pub(crate) async fn replay(tx: Tx<'_>, used: &Idempotency) -> Result<Replay, Err
 }
 
 async fn lookup(tx: Tx<'_>, used: &Idempotency) -> Result<Option<Replay>, Error> {
-    let sql = "SELECT request_hash, status, response, sealed FROM idempotency_keys
+    let sql = "SELECT request_hash, status, response, sealed, record_id, position
+               FROM idempotency_keys
                WHERE scope = $1 AND key = $2";
     let statement = tx.client.prepare_cached(sql).await?;
     let Some(row) = tx.client.query_opt(&statement, &[&used.scope, &used.key]).await? else {
@@ -134,5 +136,7 @@ async fn lookup(tx: Tx<'_>, used: &Idempotency) -> Result<Option<Replay>, Error>
         return Err(Error::IdempotencyMismatch);
     }
     let status = u16::try_from(row.get::<_, i16>(1)).unwrap_or(0);
-    Ok(Some(Replay { status, body: row.get(2), sealed: row.get(3) }))
+    let entry = row.get::<_, Option<Uuid>>(4).zip(row.get(5));
+    let body = Stored { bytes: row.get(2), entry }.open(tx).await?;
+    Ok(Some(Replay { status, body, sealed: row.get(3) }))
 }

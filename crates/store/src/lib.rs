@@ -16,6 +16,7 @@ mod pool;
 pub mod provision;
 pub mod random;
 pub mod records;
+mod response;
 mod rows;
 mod signer;
 mod store;

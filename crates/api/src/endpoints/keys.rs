@@ -21,7 +21,7 @@ pub(crate) fn mount(routes: Routes) -> Routes {
 #[utoipa::path(
     get, path = "/.well-known/deed-vault-keys.json", tag = "Verification", operation_id = "vaultKeys",
     summary = "Every public key that ever signed here, as a JWK Set (RFC 7517)",
-    responses((status = 200, description = "JWK Set; kid is the RFC 9679 thumbprint", body = Object)),
+    responses((status = 200, description = "JWK Set; kid is the RFC 9679 thumbprint", body = Object, content_type = "application/jwk-set+json")),
 )]
 async fn jwks(State(app): State<App>) -> Result<Response, Problem> {
     let keys = app.store().signing_keys().await?;

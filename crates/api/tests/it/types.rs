@@ -181,7 +181,7 @@ async fn a_bad_schema_is_refused_with_its_place_and_a_hint() {
     let app = TestApp::new().await;
     let org = app.org("a").await;
     let mut deep = json!({ "type": "string" });
-    for _ in 0..21 {
+    for _ in 0..30 {
         deep = json!({ "properties": { "a": deep } });
     }
     let property = |schema: Value| json!({ "type": "object", "properties": { "a": schema } });

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use deed_chain::hash::Hash;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
@@ -13,6 +12,7 @@ use super::{Appended, as_slice};
 use crate::error::{Error, is_verdict, spoils_connection};
 use crate::idempotency::{Idempotency, replay};
 use crate::records::Record;
+use crate::response::Stored;
 use crate::store::Store;
 use crate::tx::{Tx, discard, observe};
 
@@ -37,21 +37,41 @@ pub struct NewRecord {
 #[derive(Debug)]
 pub struct Create {
     /// At least one.
-    pub records: Vec<NewRecord>,
+    records: Vec<NewRecord>,
     /// The request's key, if it came with one.
-    pub idempotency: Option<Idempotency>,
+    pub(super) idempotency: Option<Idempotency>,
     /// HTTP status of the answer.
-    pub status: u16,
-    /// The answer that a retry with the same key gets.
-    pub response: Bytes,
+    status: u16,
+    /// The answer that a retry with the same key gets, as it is stored.
+    answer: Option<Stored>,
+}
+
+impl Create {
+    /// `response` is what a retry with the same idempotency key will get; without a key it is
+    /// not kept. `status` is its HTTP status.
+    #[must_use]
+    pub fn new(
+        records: Vec<NewRecord>,
+        idempotency: Option<Idempotency>,
+        status: u16,
+        response: &[u8],
+    ) -> Self {
+        let answer = idempotency.is_some().then(|| match records.as_slice() {
+            [only] => Stored::about(only.record.id, 0, &only.entry, &only.body, response),
+            _ => Stored::plain(response),
+        });
+        Self { records, idempotency, status, answer }
+    }
 }
 
 /// One statement is one transaction: it is committed whole or not at all, in one round trip. An
 /// idempotency key that is already there holds back its own records and nothing else.
 const CREATE: &str = "
 WITH accepted AS (
-    INSERT INTO idempotency_keys (scope, key, request_hash, status, response)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::bytea[])
+    INSERT INTO idempotency_keys
+        (scope, key, request_hash, status, response, record_id, position)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::bytea[],
+        $28::uuid[], $29::int8[])
     ON CONFLICT DO NOTHING
     RETURNING scope, key
 ), incoming AS MATERIALIZED (
@@ -82,7 +102,7 @@ WITH accepted AS (
 )
 SELECT scope, key FROM accepted";
 
-const TYPES: [Type; 27] = [
+const TYPES: [Type; 29] = [
     Type::UUID_ARRAY,
     Type::TEXT_ARRAY,
     Type::BYTEA_ARRAY,
@@ -110,6 +130,8 @@ const TYPES: [Type; 27] = [
     Type::UUID_ARRAY,
     Type::TEXT_ARRAY,
     Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::INT8_ARRAY,
 ];
 
 type Results = Vec<Result<Appended<()>, Error>>;
@@ -174,6 +196,8 @@ struct Columns<'a> {
     request_hash: Vec<&'a [u8]>,
     answer_status: Vec<i16>,
     response: Vec<&'a [u8]>,
+    response_record: Vec<Option<Uuid>>,
+    response_position: Vec<Option<i64>>,
     scope: Vec<Option<Uuid>>,
     scope_key: Vec<Option<&'a str>>,
     id: Vec<Uuid>,
@@ -202,12 +226,14 @@ impl<'a> Columns<'a> {
     fn of(batch: &'a [Arc<Create>]) -> Self {
         let mut columns = Self::default();
         for item in batch {
-            if let Some(used) = &item.idempotency {
+            if let (Some(used), Some(answer)) = (&item.idempotency, &item.answer) {
                 columns.key_scope.push(used.scope);
                 columns.key.push(&used.key);
                 columns.request_hash.push(as_slice(&used.request_hash));
                 columns.answer_status.push(i16::try_from(item.status).unwrap_or(i16::MAX));
-                columns.response.push(&item.response);
+                columns.response.push(&answer.bytes);
+                columns.response_record.push(answer.entry.map(|entry| entry.0));
+                columns.response_position.push(answer.entry.map(|entry| entry.1));
             }
             for new in &item.records {
                 columns.add(new, item.idempotency.as_ref());
@@ -244,7 +270,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 27] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 29] {
         [
             &self.key_scope,
             &self.key,
@@ -273,6 +299,8 @@ impl<'a> Columns<'a> {
             &self.reference_of,
             &self.reference_key,
             &self.reference_value,
+            &self.response_record,
+            &self.response_position,
         ]
     }
 }

@@ -16,6 +16,7 @@ use super::{Appended, as_slice, lock_key};
 use crate::error::{Error, is_verdict};
 use crate::idempotency::{Idempotency, replay};
 use crate::records::{COLUMNS, Record};
+use crate::response::Stored;
 use crate::store::Store;
 use crate::tx::{Tx, discard, observe};
 
@@ -77,8 +78,10 @@ WITH incoming AS MATERIALIZED (
     INSERT INTO events (org_id, kind, record_id, position)
     SELECT org_id, event, record_id, position FROM incoming
 ), new_keys AS (
-    INSERT INTO idempotency_keys (scope, key, request_hash, status, response)
-    SELECT * FROM unnest($9::uuid[], $10::text[], $11::bytea[], $12::int2[], $13::bytea[])
+    INSERT INTO idempotency_keys
+        (scope, key, request_hash, status, response, record_id, position)
+    SELECT * FROM unnest($9::uuid[], $10::text[], $11::bytea[], $12::int2[], $13::bytea[],
+        $17::uuid[], $18::int8[])
 )
 UPDATE records SET head_position = h.position, head_hash = h.hash
 FROM unnest($14::uuid[], $15::int8[], $16::bytea[]) AS h(id, position, hash)
@@ -200,6 +203,8 @@ struct Linked<'a> {
     item: &'a Extend,
     extended: Extended,
     response: Vec<u8>,
+    /// The response as it is stored under the request's key, if it came with one.
+    answer: Option<Stored>,
 }
 
 /// Signs the next entry of a chain and moves the head that the batch knows.
@@ -221,10 +226,13 @@ fn link<'a>(store: &Store, heads: &mut Heads, item: &'a Extend) -> Result<Linked
     record.head_hash = entry.hash();
     let extended = Extended { record: record.clone(), previous, entry: entry.as_bytes().to_vec() };
     let response = (item.render)(&extended);
-    Ok(Linked { item, extended, response })
+    let answer = item.idempotency.is_some().then(|| {
+        Stored::about(extended.record.id, position, &extended.entry, &item.body.0, &response)
+    });
+    Ok(Linked { item, extended, response, answer })
 }
 
-const TYPES: [Type; 16] = [
+const TYPES: [Type; 18] = [
     Type::UUID_ARRAY,
     Type::UUID_ARRAY,
     Type::INT8_ARRAY,
@@ -241,6 +249,8 @@ const TYPES: [Type; 16] = [
     Type::UUID_ARRAY,
     Type::INT8_ARRAY,
     Type::BYTEA_ARRAY,
+    Type::UUID_ARRAY,
+    Type::INT8_ARRAY,
 ];
 
 /// The batch turned on its side: an array a column.
@@ -259,6 +269,8 @@ struct Columns<'a> {
     request_hash: Vec<&'a [u8]>,
     answer_status: Vec<i16>,
     response: Vec<&'a [u8]>,
+    response_record: Vec<Option<Uuid>>,
+    response_position: Vec<Option<i64>>,
     head_of: Vec<Uuid>,
     head_position: Vec<i64>,
     head_hash: Vec<&'a [u8]>,
@@ -268,7 +280,7 @@ impl<'a> Columns<'a> {
     fn of(written: &'a [Linked<'a>]) -> Self {
         let mut columns = Self::default();
         let mut newest: HashMap<Uuid, &Record> = HashMap::new();
-        for Linked { item, extended, response } in written {
+        for Linked { item, extended, answer, .. } in written {
             let record = &extended.record;
             columns.record.push(record.id);
             columns.org.push(record.org_id);
@@ -279,12 +291,14 @@ impl<'a> Columns<'a> {
             columns.body.push(&item.body.0);
             columns.event.push(item.event);
             newest.insert(record.id, record);
-            if let Some(used) = &item.idempotency {
+            if let (Some(used), Some(answer)) = (&item.idempotency, answer) {
                 columns.key_scope.push(used.scope);
                 columns.key.push(&used.key);
                 columns.request_hash.push(as_slice(&used.request_hash));
                 columns.answer_status.push(i16::try_from(item.status).unwrap_or(i16::MAX));
-                columns.response.push(response);
+                columns.response.push(&answer.bytes);
+                columns.response_record.push(answer.entry.map(|entry| entry.0));
+                columns.response_position.push(answer.entry.map(|entry| entry.1));
             }
         }
         for (id, record) in newest {
@@ -295,7 +309,7 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 16] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 18] {
         [
             &self.record,
             &self.org,
@@ -313,6 +327,8 @@ impl<'a> Columns<'a> {
             &self.head_of,
             &self.head_position,
             &self.head_hash,
+            &self.response_record,
+            &self.response_position,
         ]
     }
 }

@@ -24,7 +24,7 @@ use crate::state::App;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewAgent {
     /// Unique in the organisation, 1 to 200 characters.
-    #[schema(example = "release-bot")]
+    #[schema(example = "release-bot", min_length = 1, max_length = 200)]
     name: String,
     /// Organisation; the key's own when absent.
     org_id: Option<Uuid>,
@@ -92,6 +92,7 @@ pub(crate) struct OfOrg {
     /// Organisation; only for a platform key, which otherwise sees all.
     org_id: Option<Uuid>,
     /// Items of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,

@@ -25,7 +25,7 @@ use crate::state::App;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrg {
     /// Unique on the server, 1 to 200 characters.
-    #[schema(example = "Example Ltd")]
+    #[schema(example = "Example Ltd", min_length = 1, max_length = 200)]
     name: String,
 }
 

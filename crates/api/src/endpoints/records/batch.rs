@@ -101,12 +101,7 @@ pub(crate) async fn batch(
         return mutate(&app, "refused_batch", idempotency, answer, |_| Box::pin(async { Ok(()) }))
             .await;
     }
-    let item = Create {
-        records,
-        idempotency,
-        status: StatusCode::OK.as_u16(),
-        response: response.clone(),
-    };
+    let item = Create::new(records, idempotency, StatusCode::OK.as_u16(), &response);
     let done = match app.appender().create(item).await? {
         Appended::Written(()) => Appended::Written(response),
         Appended::Replayed(replay) => Appended::Replayed(replay),

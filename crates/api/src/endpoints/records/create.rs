@@ -35,15 +35,11 @@ pub(crate) async fn create(
         }
     };
     let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
-    let item = Create {
-        records: vec![prepared.new],
-        idempotency,
-        status: StatusCode::CREATED.as_u16(),
-        response: response.clone(),
-    };
+    let status = StatusCode::CREATED;
+    let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);
     let done = match app.appender().create(item).await? {
         Appended::Written(()) => Appended::Written(response),
         Appended::Replayed(replay) => Appended::Replayed(replay),
     };
-    Reply::appended(StatusCode::CREATED, done)
+    Reply::appended(status, done)
 }

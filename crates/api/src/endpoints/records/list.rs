@@ -40,6 +40,7 @@ pub(crate) struct Search {
     /// Organisation; only for a platform key, which otherwise sees all.
     org_id: Option<Uuid>,
     /// Items of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,

@@ -27,7 +27,7 @@ const LONGEST_TEXT: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Note {
     /// 1 to 10,000 characters.
-    #[schema(example = "The amount was 12.50, not 125.0")]
+    #[schema(example = "The amount was 12.50, not 125.0", min_length = 1, max_length = 10_000)]
     text: String,
     /// Anything structured that belongs to it.
     #[serde(default)]
