@@ -76,6 +76,7 @@ def environment(name: str, folder: Path) -> str:
     done = where / "installed"
     if done.exists() and done.read_text(encoding="utf-8") == stamp:
         return inside
+    print(f"Installing {name} and what it needs", file=sys.stderr, flush=True)
     shutil.rmtree(where, ignore_errors=True)
     _run([python.path, "-m", "venv", str(where)])
     _run([inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",

@@ -273,12 +273,13 @@ impl<'a> Cells<'a> {
 fn tell(name: &str, connections: usize, cell: &Measured) {
     let usage = &cell.usage;
     say!(
-        "  {name:<13} {connections:>3}: {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  cores: api {:.2}, postgres {:.2}, load {:.2}",
+        "  {name:<13} {connections:>3}: {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  cores: api {:.2}, postgres {:.2}, load {:.2}, others {:.2}",
         cell.rate,
         cell.p50,
         cell.p99,
         usage.api_cores,
         usage.postgres_cores,
-        usage.load_cores
+        usage.load_cores,
+        usage.other_cores
     );
 }

@@ -13,6 +13,7 @@ struct Counters {
     api: f64,
     postgres: f64,
     load: f64,
+    machine: f64,
     transactions: f64,
     wal_bytes: f64,
 }
@@ -34,6 +35,7 @@ impl Counters {
             api: procfs::cpu_of(stack.server().pid()?)?,
             postgres: procfs::cpu_of_family(stack.postmaster_pid())?,
             load: own + procfs::cpu_of_reaped_children()?,
+            machine: procfs::cpu_of_machine()?,
             transactions: row.get(0),
             wal_bytes: row.get(1),
         })
@@ -49,6 +51,8 @@ pub(crate) struct Usage {
     pub(crate) postgres_cores: f64,
     /// Cores that the load generator kept busy.
     pub(crate) load_cores: f64,
+    /// Cores that anything else kept busy: above a few tenths, the figures are of a shared machine.
+    pub(crate) other_cores: f64,
     /// Processor microseconds of the API per operation.
     pub(crate) api_micros: f64,
     /// Processor microseconds of PostgreSQL per operation.
@@ -85,6 +89,8 @@ impl<'a> Meter<'a> {
             api_cores: api / seconds,
             postgres_cores: postgres / seconds,
             load_cores: load / seconds,
+            other_cores: (after.machine - before.machine - api - postgres - load).max(0.0)
+                / seconds,
             api_micros: api * 1e6 / operations,
             postgres_micros: postgres * 1e6 / operations,
             load_micros: load * 1e6 / operations,

@@ -7,6 +7,9 @@ use super::verdict::{Check, Verdict, spread_of};
 use crate::say;
 use crate::stack::Environment;
 
+/// More cores than this used by others spoil the figures.
+const QUIET: f64 = 0.3;
+
 /// Prints everything but the last line.
 pub(crate) fn print(results: &Results, verdict: &Verdict, environment: &Environment) {
     environment.print();
@@ -78,11 +81,12 @@ fn others(results: &Results) -> Vec<(&'static str, &[Measured])> {
 fn print_costs(results: &Results) {
     say!("\nprocessor use (cores busy; microseconds per operation)");
     say!(
-        "{:<22} | {:>5} {:>8} {:>5} | {:>6} {:>8} {:>6} | {:>8} {:>9}",
+        "{:<22} | {:>5} {:>8} {:>5} {:>6} | {:>6} {:>8} {:>6} | {:>8} {:>9}",
         "cell",
         "api",
         "postgres",
         "load",
+        "others",
         "api",
         "postgres",
         "load",
@@ -100,16 +104,22 @@ fn print_costs(results: &Results) {
     for (name, series) in cells.iter().filter(|(_, series)| !series.is_empty()) {
         let of = |number: fn(&Measured) -> f64| over_rounds(series, number);
         say!(
-            "{name:<22} | {:>5.2} {:>8.2} {:>5.2} | {:>6.1} {:>8.1} {:>6.1} | {:>8.1} {:>9.0}",
+            "{name:<22} | {:>5.2} {:>8.2} {:>5.2} {:>6.2} | {:>6.1} {:>8.1} {:>6.1} | {:>8.1} {:>9.0}",
             of(|cell| cell.usage.api_cores),
             of(|cell| cell.usage.postgres_cores),
             of(|cell| cell.usage.load_cores),
+            of(|cell| cell.usage.other_cores),
             of(|cell| cell.usage.api_micros),
             of(|cell| cell.usage.postgres_micros),
             of(|cell| cell.usage.load_micros),
             of(|cell| cell.usage.ops_per_transaction),
             of(|cell| cell.usage.wal_per_op)
         );
+    }
+    let others = cells.iter().flat_map(|(_, series)| *series).map(|cell| cell.usage.other_cores);
+    let most = others.fold(0.0, f64::max);
+    if most > QUIET {
+        say!("WARNING: other programs kept up to {most:.2} cores busy; measure on a quiet machine");
     }
     if let Some(resident) = results.resident {
         say!(
@@ -178,6 +188,11 @@ fn numbers(series: &[Measured]) -> Value {
         "apiCores": of(|cell| cell.usage.api_cores),
         "postgresCores": of(|cell| cell.usage.postgres_cores),
         "loadCores": of(|cell| cell.usage.load_cores),
+        "otherCores": of(|cell| cell.usage.other_cores),
+        "apiMicros": of(|cell| cell.usage.api_micros),
+        "postgresMicros": of(|cell| cell.usage.postgres_micros),
+        "loadMicros": of(|cell| cell.usage.load_micros),
+        "walBytes": of(|cell| cell.usage.wal_per_op),
         "opsPerTransaction": of(|cell| cell.usage.ops_per_transaction),
         "rounds": series.iter().map(|cell| rounded(cell.rate)).collect::<Vec<f64>>(),
     })

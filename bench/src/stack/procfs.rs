@@ -79,6 +79,20 @@ fn cpu_of_children(pid: u32) -> Result<f64> {
     Ok(total)
 }
 
+/// Processor seconds that all processes of the machine used, the kernel's own included.
+pub(crate) fn cpu_of_machine() -> Result<f64> {
+    let text = fs::read_to_string("/proc/stat")?;
+    parse_machine(&text).context("/proc/stat has an unknown form")
+}
+
+fn parse_machine(text: &str) -> Option<f64> {
+    let line = text.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<f64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    // user nice system idle iowait irq softirq steal; guests are inside user and nice.
+    let [user, nice, system, _, _, irq, softirq, steal] = *ticks.first_chunk()?;
+    Some((user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND)
+}
+
 /// Whether a process is there and has not ended: a zombie has.
 pub(crate) fn is_running(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
@@ -152,6 +166,13 @@ mod tests {
         let stat = parse_stat(line).unwrap();
         assert_eq!(stat.parent, 3);
         assert_eq!((stat.times.own, stat.times.reaped), (2.0, 0.5));
+    }
+
+    #[test]
+    fn idle_and_waiting_are_no_use_of_the_machine() {
+        let text = "cpu  100 10 50 9999 9999 5 5 30 7 7\ncpu0 1 2 3\n";
+        assert_eq!(parse_machine(text), Some(2.0));
+        assert_eq!(parse_machine("cpu  1 2 3\n"), None);
     }
 
     #[test]

@@ -38,6 +38,31 @@ async fn a_retry_gets_the_first_answer_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_of_any_size_and_content_comes_back_byte_for_byte() {
+    let app = TestApp::new().await;
+    let org = app.org("a").await;
+    for size in [1, 100, 3_000, 70_000, 700_000] {
+        // Text that repeats, text that does not, and text that looks like an answer.
+        let varied: String = (0..size).map(|n| char::from(b'!' + (n * n % 89) as u8)).collect();
+        let mut body = record("x");
+        body["criteria"]["details"] = json!({
+            "same": "a".repeat(size), "varied": varied, "answer": r#"{"record":{"id":"","#,
+        });
+        let once = format!("record-{size}");
+        let first = app.post_once(&org.agent, "/v1/records", &once, body.clone()).await;
+        let again = app.post_once(&org.agent, "/v1/records", &once, body).await;
+        assert_replayed(&first, &again);
+        let path = format!("/v1/records/{}/notes", text(&first.ok(201), "/record/id"));
+        let note = json!({ "text": "é\u{1f600}\n", "data": { "same": "b".repeat(size), "varied": varied } });
+        let once = format!("note-{size}");
+        let first = app.post_once(&org.agent, &path, &once, note.clone()).await;
+        // The record has moved on; the answer has not.
+        app.note(&org.agent, path.split('/').nth(3).unwrap(), "later").await;
+        assert_replayed(&first, &app.post_once(&org.agent, &path, &once, note).await);
+    }
+}
+
+#[tokio::test]
 async fn without_a_key_every_request_is_a_new_one() {
     let app = TestApp::new().await;
     let org = app.org("a").await;

@@ -50,19 +50,20 @@ async fn all_conditions_must_hold() {
     wanted["principalAgentId"] = json!(second);
     let late = text(&app.post(&org.agent, "/v1/records", wanted).await.ok(201), "/record/id");
 
+    let (early, late) = (early.as_str(), late.as_str());
     let find = async |query: &str| {
         let found = app.all(&org.agent, &format!("/v1/records?{query}")).await;
         found.iter().map(|item| text(item, "/id")).collect::<Vec<_>>()
     };
-    assert_eq!(find("").await, [late.clone(), early.clone()], "newest first");
-    assert_eq!(find("type=other-v1").await, [late.clone()]);
+    assert_eq!(find("").await, [late, early], "newest first");
+    assert_eq!(find("type=other-v1").await, [late]);
     assert_eq!(find("type=nothing-v1").await, [""; 0]);
     assert_eq!(find("status=RECORDED").await.len(), 2);
-    assert_eq!(find(&format!("principalAgentId={second}")).await, [late.clone()]);
-    assert_eq!(find("to=2026-01-15T12:00:30Z").await, [early.clone()]);
-    assert_eq!(find("from=2026-01-15T12:00:30Z").await, [late.clone()]);
+    assert_eq!(find(&format!("principalAgentId={second}")).await, [late]);
+    assert_eq!(find("to=2026-01-15T12:00:30Z").await, [early]);
+    assert_eq!(find("from=2026-01-15T12:00:30Z").await, [late]);
     assert_eq!(find("from=2026-01-15T12:00:00Z&to=2026-01-15T12:01:00Z").await, [early]);
-    assert_eq!(find("from=2026-01-15T13:01:00%2B01:00").await, [late.clone()], "another zone");
+    assert_eq!(find("from=2026-01-15T13:01:00%2B01:00").await, [late], "another zone");
     assert_eq!(find("from=2026-01-15T12:00:30Z&type=notarize-generic-v1").await, [""; 0]);
     let both = find(&format!("type=other-v1&principalAgentId={second}&status=RECORDED")).await;
     assert_eq!(both, [late]);

@@ -145,7 +145,7 @@ pub(crate) fn once(scope: Uuid, key: &str, request: &str) -> Idempotency {
 
 pub(crate) fn create(records: Vec<NewRecord>, idempotency: Option<Idempotency>) -> Create {
     let response = records.first().map(|new| new.record.id.to_string()).unwrap_or_default();
-    Create { records, idempotency, status: 201, response: response.into() }
+    Create::new(records, idempotency, 201, response.as_bytes())
 }
 
 pub(crate) fn extend(record: Uuid, org: Uuid, idempotency: Option<Idempotency>) -> Extend {

@@ -33,6 +33,7 @@ pub(crate) struct Batch {
 }
 
 /// What became of one record.
+#[expect(clippy::large_enum_variant, reason = "most are written, and a batch has few")]
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Outcome<'a> {
