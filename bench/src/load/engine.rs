@@ -184,14 +184,15 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// epoll counts milliseconds and rounds up; an open loop closer than that does not wait.
+    /// epoll counts milliseconds, so in an open loop a request may leave up to one late, which its
+    /// latency includes. Spinning instead would take a core from the server.
     fn longest_wait(&self, now: Instant) -> Duration {
-        let open = self.plan.rate.is_some() && now < self.count_until;
-        if !open {
+        let can_send = !self.idle.is_empty() && now < self.count_until;
+        if self.plan.rate.is_none() || !can_send {
             return LONGEST_POLL;
         }
         let left = self.next_due.saturating_duration_since(now);
-        if left < Duration::from_millis(1) { Duration::ZERO } else { left.min(LONGEST_POLL) }
+        left.clamp(Duration::from_millis(1), LONGEST_POLL)
     }
 
     fn send(&mut self, index: usize, since: Instant) -> Result<()> {

@@ -15,6 +15,7 @@ mod lists;
 mod next_steps;
 mod notarize;
 mod openapi;
+mod probes;
 mod replay;
 mod scopes;
 mod types;

@@ -49,8 +49,7 @@ fn read_keys(path: &Path) -> Result<KeySet> {
     if serde_json::from_slice::<Value>(&bytes).is_ok_and(|file| file.get("format").is_some()) {
         bail!("{} is an export: keys that come with a document prove nothing", path.display());
     }
-    KeySet::parse(&bytes)
-        .with_context(|| format!("{} is not a set of public keys", path.display()))
+    KeySet::parse(&bytes).with_context(|| format!("{} is not a set of public keys", path.display()))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
