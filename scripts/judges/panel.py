@@ -97,7 +97,7 @@ JUDGES: List[Judge] = [
     Judge(
         "schemathesis",
         envs.version("schemathesis"),
-        "answers to made-up requests, 500s, schemas",
+        "answers to made-up requests, as documented",
         "api",
         fuzz.hear,
     ),

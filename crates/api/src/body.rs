@@ -18,7 +18,14 @@ const MOST_DEPTH: usize = 48;
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 255;
 
-/// A mutation's body, parsed strictly, with the idempotency key that came with it.
+/// A mutation's body as strict JSON, with the idempotency key that came with it.
+#[derive(Debug)]
+pub(crate) struct JsonMutation {
+    pub(crate) body: Value,
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// The same, in the shape that the endpoint wants.
 #[derive(Debug)]
 pub(crate) struct Mutation<T> {
     pub(crate) body: T,
@@ -26,6 +33,15 @@ pub(crate) struct Mutation<T> {
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Mutation<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonMutation { body, idempotency } = JsonMutation::from_request(request, state).await?;
+        Ok(Self { body: shaped(body)?, idempotency })
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonMutation {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -94,20 +110,26 @@ fn request_hash(method: &Method, path: &str, body: &[u8]) -> Hash {
     Hash(hasher.finalize().into())
 }
 
-/// Strict JSON, then the shape that the endpoint wants.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: Value = deed_chain::json::parse(bytes, MOST_DEPTH).map_err(|e| {
+fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+    deed_chain::json::parse(bytes, MOST_DEPTH).map_err(|e| {
         Problem::bad_request(
             "json-invalid",
             e.to_string(),
             "Send RFC 8259 JSON in UTF-8: no duplicate keys, no U+0000, no lone surrogates, numbers that an IEEE double holds exactly (send others as strings).",
         )
-    })?;
-    serde_json::from_value(value).map_err(|e| {
-        Problem::unprocessable(
-            "request-invalid",
-            format!("the body does not have the expected shape: {e}"),
-            "Compare the body with the operation's schema in /openapi.json.",
-        )
     })
+}
+
+/// The shape that an endpoint wants.
+pub(crate) fn shaped<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|e| misshapen(&e.to_string()))
+}
+
+/// 422 for a body, or a part of one, of another shape.
+pub(crate) fn misshapen(detail: &str) -> Problem {
+    Problem::unprocessable(
+        "request-invalid",
+        format!("the body does not have the expected shape: {detail}"),
+        "Compare the body with the operation's schema in /openapi.json.",
+    )
 }

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -28,6 +30,8 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Pool, Error> {
     let pool = Pool::builder(manager)
         .max_size(config.pool_size)
         .runtime(Runtime::Tokio1)
+        // The last one used first: few warm backends instead of many that take turns.
+        .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts {
             wait: Some(config.acquire_timeout),
             create: Some(config.connect_timeout),

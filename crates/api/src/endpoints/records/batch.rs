@@ -83,7 +83,7 @@ pub(crate) async fn batch(
     let now = app.store().clock().now();
     let items: Vec<Result<Prepared, Problem>> = futures::stream::iter(body.records)
         .map(|item| async {
-            let request: CreateRecord = serde_json::from_value(item).map_err(misshapen)?;
+            let request = CreateRecord::from_json(item)?;
             prepare(&app, &caller, request, now).await
         })
         .buffered(AT_ONCE)
@@ -120,12 +120,4 @@ fn view<'a>(caller: &Caller, items: &'a [Result<Prepared, Problem>]) -> BatchVie
         .post(Scope::RecordsWrite, "notarize", "/v1/records", "notarize another record")
         .done();
     BatchView { results: results.collect(), next_steps }
-}
-
-fn misshapen(e: serde_json::Error) -> Problem {
-    Problem::unprocessable(
-        "request-invalid",
-        format!("the record does not have the expected shape: {e}"),
-        "Compare it with the schema CreateRecord in /openapi.json.",
-    )
 }

@@ -8,7 +8,7 @@ use deed_store::append::{Appended, Create};
 use super::prepare::{CreateRecord, prepare};
 use super::view::WrittenView;
 use crate::auth::Caller;
-use crate::body::Mutation;
+use crate::body::JsonMutation;
 use crate::problem::Problem;
 use crate::reply::{Reply, render};
 use crate::state::App;
@@ -26,14 +26,17 @@ use crate::state::App;
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
-    Mutation { body, idempotency }: Mutation<CreateRecord>,
+    JsonMutation { body, idempotency }: JsonMutation,
 ) -> Result<Reply, Problem> {
-    let prepared = match prepare(&app, &caller, body, app.store().clock().now()).await {
-        Ok(prepared) => prepared,
-        Err(problem) => {
-            return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
-        }
-    };
+    let prepared =
+        match prepare(&app, &caller, CreateRecord::from_json(body)?, app.store().clock().now())
+            .await
+        {
+            Ok(prepared) => prepared,
+            Err(problem) => {
+                return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
+            }
+        };
     let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
     let status = StatusCode::CREATED;
     let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);

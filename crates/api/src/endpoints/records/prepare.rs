@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::view::{self, EntryView, RecordView, WrittenView};
 use crate::auth::Caller;
+use crate::body::{misshapen, shaped};
 use crate::cache::LoadedType;
 use crate::problem::{Problem, Violation};
 use crate::state::App;
@@ -38,7 +39,8 @@ pub(crate) struct CreateRecord {
     #[serde(default)]
     pub type_version: Option<i32>,
     /// What was done or is about to be done; valid by the Type's schema.
-    #[schema(value_type = Object)]
+    #[serde(default)]
+    #[schema(value_type = Object, required = true)]
     pub criteria: Map<String, Value>,
     /// Join keys: up to 16, searchable, part of what is signed.
     #[serde(default)]
@@ -52,6 +54,20 @@ pub(crate) struct CreateRecord {
     /// Record of the same organisation that delegates this one.
     #[serde(default)]
     pub parent_record_id: Option<Uuid>,
+}
+
+impl CreateRecord {
+    /// Takes the criteria out as they are: deserializing them would build them a second time.
+    pub(crate) fn from_json(mut request: Value) -> Result<Self, Problem> {
+        let criteria = request.as_object_mut().and_then(|members| members.remove("criteria"));
+        let mut shaped: Self = shaped(request)?;
+        shaped.criteria = match criteria {
+            Some(Value::Object(criteria)) => criteria,
+            Some(_) => return Err(misshapen("criteria is not an object")),
+            None => return Err(misshapen("missing field `criteria`")),
+        };
+        Ok(shaped)
+    }
 }
 
 /// A signed record and what the answer shows of it.
