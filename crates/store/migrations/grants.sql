@@ -3,9 +3,8 @@ GRANT USAGE ON SCHEMA public TO {role};
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history TO {role};
-GRANT INSERT ON signing_keys, orgs, agents, api_keys, record_types, records,
+GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys TO {role};
-GRANT UPDATE (status, not_after) ON signing_keys TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash) ON records TO {role};

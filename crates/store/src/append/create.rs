@@ -1,6 +1,6 @@
 //! New records: rows, first entries, references, events and idempotency keys in one statement.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use deed_chain::hash::Hash;
 use futures::future::BoxFuture;
@@ -91,16 +91,27 @@ WITH accepted AS (
 ), new_entries AS (
     INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
     SELECT id, 0, hash, previous, entry, body FROM incoming
-), new_references AS (
-    INSERT INTO record_references (record_id, org_id, key, value)
-    SELECT i.id, i.org_id, f.key, f.value
-    FROM unnest($25::uuid[], $26::text[], $27::text[]) AS f(id, key, value)
-    JOIN incoming i ON i.id = f.id
-), new_events AS (
+){references}, new_events AS (
     INSERT INTO events (org_id, kind, record_id, position)
     SELECT org_id, event, id, 0 FROM incoming
 )
 SELECT scope, key FROM accepted";
+
+/// Added when a record of the batch has references: most batches have none, and a statement pays
+/// for every table that it names.
+const REFERENCES: &str = ", new_references AS (
+    INSERT INTO record_references (record_id, org_id, key, value)
+    SELECT i.id, i.org_id, f.key, f.value
+    FROM unnest($25::uuid[], $26::text[], $27::text[]) AS f(id, key, value)
+    JOIN incoming i ON i.id = f.id
+)";
+
+/// [`CREATE`], with the references if there are any.
+fn statement(with_references: bool) -> &'static str {
+    static WITHOUT: LazyLock<String> = LazyLock::new(|| CREATE.replace("{references}", ""));
+    static WITH: LazyLock<String> = LazyLock::new(|| CREATE.replace("{references}", REFERENCES));
+    if with_references { &WITH } else { &WITHOUT }
+}
 
 const TYPES: [Type; 29] = [
     Type::UUID_ARRAY,
@@ -151,14 +162,15 @@ pub(super) fn write<'a>(
 async fn write_batch(store: &Store, batch: &[Arc<Create>]) -> Result<Results, Error> {
     let client = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
-    let statement = match timeout_at(end, client.prepare_typed_cached(CREATE, &TYPES)).await {
+    let columns = Columns::of(batch);
+    let sql = statement(!columns.reference_of.is_empty());
+    let statement = match timeout_at(end, client.prepare_typed_cached(sql, &TYPES)).await {
         Ok(statement) => statement?,
         Err(_) => {
             discard(client);
             return Err(Error::Unavailable("the database does not answer".to_owned()));
         }
     };
-    let columns = Columns::of(batch);
     let written = match timeout_at(end, client.query(&statement, &columns.parameters())).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(e)) => {

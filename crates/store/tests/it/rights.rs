@@ -20,15 +20,14 @@ const TABLES: [(&str, &str); 12] = [
     ("record_types", "INSERT SELECT"),
     ("records", "INSERT SELECT"),
     ("refinery_schema_history", "SELECT"),
-    ("signing_keys", "INSERT SELECT"),
+    ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 5] = [
+const UPDATES: [(&str, &str); 4] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("idempotency_keys", "response sealed status"),
     ("record_types", "disabled_at"),
     ("records", "head_hash head_position status"),
-    ("signing_keys", "not_after status"),
 ];
 const FUNCTIONS: [&str; 4] =
     ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
