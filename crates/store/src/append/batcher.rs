@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Item, MOST_IN_BATCH};
 use crate::error::Error;
@@ -36,21 +36,14 @@ where
     I: Item + Send + Sync + 'static,
     O: Send + 'static,
 {
-    /// Starts `writers` tasks that share the queue: with two, one transaction is prepared and
-    /// executed while the one before it waits for the disk.
     pub(super) fn start(
         name: &'static str,
-        store: &Store,
+        store: Store,
         queue: usize,
-        writers: usize,
         write: Write<I, O>,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(queue);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..writers {
-            let (store, receiver) = (store.clone(), Arc::clone(&receiver));
-            tokio::spawn(Worker { name, store, write, receiver, deferred: VecDeque::new() }.run());
-        }
+        tokio::spawn(Worker { name, store, write, receiver, deferred: VecDeque::new() }.run());
         Self { queue: sender }
     }
 
@@ -74,7 +67,7 @@ struct Worker<I, O> {
     name: &'static str,
     store: Store,
     write: Write<I, O>,
-    receiver: Arc<Mutex<mpsc::Receiver<Waiting<I, O>>>>,
+    receiver: mpsc::Receiver<Waiting<I, O>>,
     /// Items whose idempotency key another item of the batch had: their turn comes next, when
     /// the first one's outcome can be read.
     deferred: VecDeque<Waiting<I, O>>,
@@ -85,28 +78,20 @@ impl<I: Item + Send + Sync + 'static, O: Send + 'static> Worker<I, O> {
         let size = metrics::histogram!("deed_append_batch_items", "batcher" => self.name);
         let mut arrived = Vec::with_capacity(MOST_IN_BATCH);
         loop {
-            if !self.arrivals(&mut arrived).await {
+            if self.deferred.is_empty()
+                && self.receiver.recv_many(&mut arrived, MOST_IN_BATCH).await == 0
+            {
                 return;
+            }
+            while arrived.len() < MOST_IN_BATCH {
+                let Ok(next) = self.receiver.try_recv() else { break };
+                arrived.push(next);
             }
             let batch = self.choose(&mut arrived);
             #[expect(clippy::cast_precision_loss, reason = "a batch has at most 256 items")]
             size.record(batch.len() as f64);
             self.write_all(batch).await;
         }
-    }
-
-    /// Takes what waits in the queue; waits for a first item unless one is deferred. False when
-    /// the queue is closed and empty.
-    async fn arrivals(&self, arrived: &mut Vec<Waiting<I, O>>) -> bool {
-        let mut receiver = self.receiver.lock().await;
-        if self.deferred.is_empty() && receiver.recv_many(arrived, MOST_IN_BATCH).await == 0 {
-            return false;
-        }
-        while arrived.len() < MOST_IN_BATCH {
-            let Ok(next) = receiver.try_recv() else { break };
-            arrived.push(next);
-        }
-        true
     }
 
     /// The next batch: deferred items first, no idempotency key twice, nobody who has left.
