@@ -14,8 +14,8 @@ use crate::problem::Problem;
 
 /// Most API keys kept.
 const MOST_CALLERS: u64 = 10_000;
-/// Most Types kept.
-const MOST_TYPES: u64 = 2_000;
+/// Bytes of schemas kept; a compiled one takes a few times its text.
+const MOST_SCHEMA_BYTES: u64 = 16 << 20;
 
 /// API keys by their hash. Unknown ones are not kept, so a new key works at once.
 pub(crate) struct Callers(Cache<[u8; 32], Arc<ApiKey>>);
@@ -55,14 +55,22 @@ pub(crate) struct LoadedType {
 /// The newest version of each Type, and compiled schemas, which never change for one digest.
 pub(crate) struct Types {
     newest: Cache<(Uuid, String), Arc<LoadedType>>,
-    compiled: Cache<[u8; 32], Arc<Compiled>>,
+    /// With the length of the schema, by which the cache is bounded.
+    compiled: Cache<[u8; 32], (Arc<Compiled>, u32)>,
 }
 
 impl Types {
     pub(crate) fn new(max_age: Duration) -> Self {
         Self {
-            newest: Cache::builder().max_capacity(MOST_TYPES).time_to_live(max_age).build(),
-            compiled: Cache::builder().max_capacity(MOST_TYPES).build(),
+            newest: Cache::builder()
+                .weigher(|_, loaded: &Arc<LoadedType>| length(&loaded.definition))
+                .max_capacity(MOST_SCHEMA_BYTES)
+                .time_to_live(max_age)
+                .build(),
+            compiled: Cache::builder()
+                .weigher(|_, (_, length): &(Arc<Compiled>, u32)| *length)
+                .max_capacity(MOST_SCHEMA_BYTES)
+                .build(),
         }
     }
 
@@ -102,7 +110,7 @@ impl Types {
 
     async fn load(&self, definition: RecordType) -> Result<LoadedType, Problem> {
         let digest = definition.digest.0;
-        if let Some(criteria) = self.compiled.get(&digest).await {
+        if let Some((criteria, _)) = self.compiled.get(&digest).await {
             return Ok(LoadedType { definition, criteria });
         }
         let text = definition.record_schema.clone();
@@ -114,7 +122,12 @@ impl Types {
         let criteria = Arc::new(compiled.map_err(|e| {
             Problem::from(Error::Damaged(format!("the schema of Type {}: {e}", definition.name)))
         })?);
-        self.compiled.insert(digest, Arc::clone(&criteria)).await;
+        let kept = (Arc::clone(&criteria), length(&definition));
+        self.compiled.insert(digest, kept).await;
         Ok(LoadedType { definition, criteria })
     }
+}
+
+fn length(definition: &RecordType) -> u32 {
+    u32::try_from(definition.record_schema.len()).unwrap_or(u32::MAX)
 }

@@ -154,6 +154,10 @@ impl From<Error> for Problem {
                 )
                 .hint("Retry with the same Idempotency-Key and body: it gives the original answer or carries the request out, never twice. Without a key, list before you repeat.")
             }
+            raced if raced.is_serialization() => {
+                unavailable("raced", "the request kept losing a race with others", 1)
+                    .hint("Nothing was written. Retry after the time in Retry-After.")
+            }
             internal @ (Error::Database(_) | Error::Damaged(_) | Error::Unfit(_)) => {
                 tracing::error!(error = %internal, "a request failed inside the server");
                 internal_error()

@@ -1,9 +1,9 @@
 //! One log line and one measurement a request; request ids and W3C trace context.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use deed_store::random;
@@ -15,22 +15,34 @@ const REQUEST_ID: &str = "x-request-id";
 /// Longest request id that a client may choose.
 const LONGEST_ID: usize = 128;
 
+/// How often the samples of histograms are folded into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Upper bounds of the latency histograms, in seconds.
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-/// Installs the metrics recorder of this process; to be called once.
+/// Installs the metrics recorder of this process; to be called once, on its runtime.
 ///
 /// # Errors
 /// When another recorder is installed already.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
         .set_buckets_for_metric(
             Matcher::Full("deed_append_batch_items".to_owned()),
             &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
         )?
-        .install_recorder()
+        .install_recorder()?;
+    // Samples are kept until they are folded into their buckets, also when nobody scrapes.
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
 }
 
 /// Outermost middleware of the app.
@@ -40,12 +52,12 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     // The route's pattern, not the path: ids would make a metric of their own each.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    let method = known(request.method());
     let span = tracing::info_span!(
         "request",
         request_id = id.to_str().unwrap_or_default(),
         trace_id = trace_id(request.headers()),
-        %method,
+        method,
         route,
     );
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -55,10 +67,24 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered");
     });
     metrics::histogram!("deed_http_request_seconds",
-        "method" => method.as_str().to_owned(), "route" => route, "status" => status.to_string())
+        "method" => method, "route" => route, "status" => status.to_string())
     .record(elapsed.as_secs_f64());
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The method's name, or "other": a client may invent methods, and each would make a metric.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// The client's id if it is harmless, otherwise a new one.

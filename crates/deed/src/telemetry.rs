@@ -11,7 +11,9 @@ use crate::config::Log;
 
 /// Starts logging, once a process; from then on panics are logged too.
 pub(crate) fn start(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level).context("LOG_LEVEL")?;
+    // The driver's own debug output has statements with their parameters, passwords among them.
+    let driver = "tokio_postgres=info".parse().context("a fixed directive")?;
+    let filter = EnvFilter::try_new(&log.level).context("LOG_LEVEL")?.add_directive(driver);
     let terminal = std::io::stderr().is_terminal();
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -11,3 +11,5 @@ GRANT UPDATE (status, head_position, head_hash) ON records TO {role};
 GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};
+-- Nobody makes temporary objects here: they could stand in for ours in a function of the owner's.
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;

@@ -73,27 +73,24 @@ impl Error {
         self.state() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
     }
 
+    /// Whether the connection that gave this error must not be used again: it is lost, its server
+    /// is going down or read-only after a demotion, or (0A000) its prepared plans no longer fit
+    /// the schema.
+    #[must_use]
+    pub(crate) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::OutcomeUnknown => true,
+            Self::Database(e) => e.code().is_none_or(|s| *s == SqlState::FEATURE_NOT_SUPPORTED),
+            _ => false,
+        }
+    }
+
     fn state(&self) -> Option<&SqlState> {
         match self {
             Self::Database(e) => e.code(),
             _ => None,
         }
     }
-}
-
-/// Whether the connection that gave this error must not be used again: it is closed, its server
-/// is going down (57P0x), lost (08xxx), read-only after a demotion (25006), or its prepared plans
-/// no longer fit the schema (0A000).
-#[must_use]
-pub(crate) fn spoils_connection(error: &tokio_postgres::Error) -> bool {
-    error.is_closed()
-        || error.code().is_none_or(|s| {
-            let code = s.code();
-            code.starts_with("08")
-                || code.starts_with("57P")
-                || *s == SqlState::READ_ONLY_SQL_TRANSACTION
-                || *s == SqlState::FEATURE_NOT_SUPPORTED
-        })
 }
 
 /// Whether the server itself said that the statement failed. A server that says it is going down
@@ -110,8 +107,13 @@ impl From<tokio_postgres::Error> for Error {
                 || std::error::Error::source(&e).is_some_and(|s| s.is::<std::io::Error>()),
                 |s| s.code().starts_with("08") || s.code().starts_with("57P"),
             );
-        let read_only = e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
-        if lost || read_only { Self::Unavailable(message_of(&e)) } else { Self::Database(e) }
+        // Read-only after a demotion, a lock that is held too long, no room: these pass.
+        let passes = e.code().is_some_and(|s| {
+            *s == SqlState::READ_ONLY_SQL_TRANSACTION
+                || *s == SqlState::LOCK_NOT_AVAILABLE
+                || s.code().starts_with("53")
+        });
+        if lost || passes { Self::Unavailable(message_of(&e)) } else { Self::Database(e) }
     }
 }
 

@@ -105,8 +105,12 @@ fn describe(e: &refinery::Error) -> String {
              it was migrated by a newer version"
         ),
         _ => {
-            let cause = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
-            format!("migration failed: {e}{cause}")
+            // The database's own words are at the end of the chain.
+            let mut cause: &dyn std::error::Error = e;
+            while let Some(deeper) = cause.source() {
+                cause = deeper;
+            }
+            format!("migration failed: {e}: {cause}")
         }
     }
 }

@@ -19,11 +19,16 @@ const OLDEST_SERVER: i32 = 170_000;
 /// Every statement is short and prepared: planning it anew for each execution, or compiling it,
 /// costs more than it can save.
 const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off";
+/// The append path reads the head in a statement of its own after the lock: it must see what was
+/// committed while it waited, whatever the role's or the database's default is.
+const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
 
 /// Makes the pool; connections are opened when they are needed.
 pub(crate) fn connect(config: &StoreConfig) -> Result<Pool, Error> {
+    let session = session(config)?;
+    let attempt = connect_deadline(config, &session);
     let manager = Manager::from_config(
-        session(config)?,
+        session,
         tls(config.tls_ca_file.as_deref())?,
         ManagerConfig { recycling_method: RecyclingMethod::Fast },
     );
@@ -34,7 +39,7 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Pool, Error> {
         .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts {
             wait: Some(config.acquire_timeout),
-            create: Some(config.connect_timeout),
+            create: Some(attempt),
             recycle: Some(config.connect_timeout),
         })
         .build()
@@ -45,13 +50,24 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Pool, Error> {
 /// One connection outside the pool, for migrations.
 pub(crate) async fn connect_one(config: &StoreConfig) -> Result<tokio_postgres::Client, Error> {
     let tls = tls(config.tls_ca_file.as_deref())?;
-    let (client, connection) = session(config)?.connect(tls).await.map_err(unreachable)?;
+    let session = session(config)?;
+    let deadline = connect_deadline(config, &session);
+    let connecting = tokio::time::timeout(deadline, session.connect(tls)).await;
+    let (client, connection) = connecting
+        .map_err(|_| Error::Unavailable("no host answered in time".to_owned()))?
+        .map_err(unreachable)?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a database connection ended");
         }
     });
     Ok(client)
+}
+
+/// Each host in turn has `connect_timeout`, so one that does not answer leaves time for the next.
+fn connect_deadline(config: &StoreConfig, session: &tokio_postgres::Config) -> Duration {
+    let hosts = session.get_hosts().len().max(session.get_hostaddrs().len()).max(1);
+    config.connect_timeout * u32::try_from(hosts + 1).unwrap_or(u32::MAX)
 }
 
 /// A failed connect with its cause, which the driver's own message leaves out.
@@ -91,7 +107,7 @@ fn session(config: &StoreConfig) -> Result<tokio_postgres::Config, Error> {
         .keepalives_retries(3)
         .tcp_user_timeout(Duration::from_secs(20))
         .options(format!(
-            "-c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC {PLANS}",
+            "-c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC {PLANS} {ISOLATION}",
             config.lock_timeout.as_millis(),
             config.transaction_deadline.as_millis() * 2,
         ));

@@ -1,6 +1,7 @@
 //! The one way into the database. Everything else is banned by `clippy.toml`.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -62,19 +63,16 @@ impl Database {
     where
         F: for<'a> Fn(Tx<'a>) -> Body<'a, T> + Send + Sync,
     {
-        let client = self.checkout().await?;
+        let lease = self.checkout().await?;
         let before_commit = async {
-            client.batch_execute("BEGIN").await?;
-            body(Tx { client: &client }).await
+            lease.batch_execute("BEGIN").await?;
+            body(Tx { client: &lease }).await
         };
         match timeout_at(end, before_commit).await {
-            Err(_) => {
-                discard(client);
-                Err(Error::Unavailable("the transaction's deadline passed".to_owned()))
-            }
-            Ok(Ok(value)) => commit(client, end).await.map(|()| value),
+            Err(_) => Err(Error::Unavailable("the transaction's deadline passed".to_owned())),
+            Ok(Ok(value)) => commit(lease, end).await.map(|()| value),
             Ok(Err(error)) => {
-                roll_back(client, end).await;
+                roll_back(lease, &error, end).await;
                 Err(error)
             }
         }
@@ -90,13 +88,13 @@ impl Database {
         T: Send,
     {
         let started = Instant::now();
-        let client = self.checkout().await?;
-        let result = match timeout_at(started + self.deadline, body(Tx { client: &client })).await {
+        let lease = self.checkout().await?;
+        let result = match timeout_at(started + self.deadline, body(Tx { client: &lease })).await {
             Ok(result) => result,
             Err(_) => Err(Error::Unavailable("the query's deadline passed".to_owned())),
         };
-        if matches!(result, Err(Error::Unavailable(_))) {
-            discard(client);
+        if result.as_ref().err().is_none_or(|error| !error.spoils_connection()) {
+            lease.settle();
         }
         observe(name, started, &result);
         result
@@ -104,10 +102,8 @@ impl Database {
 
     /// A connection for a caller in this crate that drives its own pipeline (the append path).
     #[expect(clippy::disallowed_methods, reason = "the one place where the pool is asked")]
-    pub(crate) async fn checkout(&self) -> Result<Client, Error> {
-        // A pooled connection may have died unnoticed; a few of them must not fail a request
-        // while a fresh connection would work.
-        Ok(self.pool.get().await?)
+    pub(crate) async fn checkout(&self) -> Result<Lease, Error> {
+        Ok(Lease(Some(self.pool.get().await?)))
     }
 
     pub(crate) fn deadline(&self) -> Duration {
@@ -123,32 +119,55 @@ impl Database {
     }
 }
 
-/// Takes a connection out of the pool and closes it, which never cancels a running COMMIT.
-pub(crate) fn discard(client: Client) {
-    drop(Object::take(client));
+/// A connection of the pool that goes back only when it was settled. Dropped otherwise (the client
+/// went away, the deadline passed, a panic) it is closed: a transaction that is left open on it would
+/// swallow what the next one believes to be committed. Closing never cancels a running COMMIT.
+pub(crate) struct Lease(Option<Client>);
+
+impl Lease {
+    /// Gives the connection back; nothing is open on it.
+    pub(crate) fn settle(mut self) {
+        drop(self.0.take());
+    }
 }
 
-/// Sends COMMIT. It is never cancelled: cancelling a commit that waits for a standby would
-/// answer success for something that is not replicated.
-async fn commit(client: Client, end: Instant) -> Result<(), Error> {
-    match timeout_at(end, client.batch_execute("COMMIT")).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(e)) => {
-            let known = is_verdict(&e);
-            discard(client);
-            Err(if known { e.into() } else { Error::OutcomeUnknown })
-        }
-        Err(_) => {
-            discard(client);
-            Err(Error::OutcomeUnknown)
+impl Deref for Lease {
+    type Target = Client;
+
+    #[expect(clippy::expect_used, reason = "only `settle` and `drop` take it, and both consume")]
+    fn deref(&self) -> &Client {
+        self.0.as_ref().expect("a lease holds a connection until it ends")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
         }
     }
 }
 
-async fn roll_back(client: Client, end: Instant) {
-    match timeout_at(end, client.batch_execute("ROLLBACK")).await {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) | Err(_) => discard(client),
+/// Sends COMMIT. It is never cancelled: cancelling a commit that waits for a standby would
+/// answer success for something that is not replicated.
+async fn commit(lease: Lease, end: Instant) -> Result<(), Error> {
+    match timeout_at(end, lease.batch_execute("COMMIT")).await {
+        Ok(Ok(())) => {
+            lease.settle();
+            Ok(())
+        }
+        Ok(Err(e)) if is_verdict(&e) => Err(e.into()),
+        Ok(Err(_)) | Err(_) => Err(Error::OutcomeUnknown),
+    }
+}
+
+/// Rolls back and gives the connection back, unless the error says that it is of no use any more.
+pub(crate) async fn roll_back(lease: Lease, error: &Error, end: Instant) {
+    if error.spoils_connection() {
+        return;
+    }
+    if let Ok(Ok(())) = timeout_at(end, lease.batch_execute("ROLLBACK")).await {
+        lease.settle();
     }
 }
 

@@ -152,21 +152,41 @@ pub async fn revoke(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Erro
     Ok(())
 }
 
+/// Makes sure in the transaction itself that the key that mints or rotates still works, whatever a
+/// process remembers of it, and that it is not revoked before the transaction ends.
+///
+/// # Errors
+/// [`Error::Conflict`] `caller-ended`.
+pub async fn confirm(tx: Tx<'_>, caller: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    let sql = format!("SELECT FROM api_keys WHERE id = $1 AND {WORKS} FOR SHARE");
+    let found = tx.client.query_opt(&sql, &[&caller, &now]).await?;
+    let ended =
+        || Error::conflict("caller-ended", "the calling API key has expired or was revoked");
+    found.map(|_| ()).ok_or_else(ended)
+}
+
+/// Condition that a key works at the time `$2`.
+const WORKS: &str = "(revoked_at IS NULL OR revoked_at > $2)
+    AND (expires_at IS NULL OR expires_at > $2)";
+
 /// Replaces a key: the new one works at once, the old one until `until`.
 ///
 /// # Errors
-/// [`Error::Conflict`] `api-key-replaced` when the old one was replaced before.
+/// [`Error::Conflict`] `api-key-replaced` when the old one was replaced or ended before.
 pub async fn rotate(
     tx: Tx<'_>,
     old: Uuid,
     new: &NewApiKey,
+    now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<(), Error> {
     mint(tx, new).await?;
-    let sql = "UPDATE api_keys SET replaced_by = $2, expires_at = least(expires_at, $3)
-               WHERE id = $1 AND replaced_by IS NULL";
-    if tx.client.execute(sql, &[&old, &new.key.id, &until]).await? == 0 {
-        return Err(Error::conflict("api-key-replaced", "this key was rotated before"));
+    let sql = format!(
+        "UPDATE api_keys SET replaced_by = $3, expires_at = least(expires_at, $4)
+         WHERE id = $1 AND replaced_by IS NULL AND {WORKS}"
+    );
+    if tx.client.execute(&sql, &[&old, &now, &new.key.id, &until]).await? == 0 {
+        return Err(Error::conflict("api-key-replaced", "this key was rotated or ended before"));
     }
     Ok(())
 }

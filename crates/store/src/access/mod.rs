@@ -3,5 +3,5 @@
 mod api_keys;
 mod orgs;
 
-pub use api_keys::{ApiKey, NewApiKey, Role, mint, revoke, rotate};
+pub use api_keys::{ApiKey, NewApiKey, Role, confirm, mint, revoke, rotate};
 pub use orgs::{Agent, Org, create_agent, create_org};

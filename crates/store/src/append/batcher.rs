@@ -2,8 +2,10 @@
 //! makes the next one.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -123,7 +125,9 @@ impl<I: Item + Send + Sync + 'static, O: Send + 'static> Worker<I, O> {
                 continue;
             }
             let items: Vec<Arc<I>> = piece.iter().map(|w| Arc::clone(&w.item)).collect();
-            match (self.write)(&self.store, &items).await {
+            let written = AssertUnwindSafe((self.write)(&self.store, &items)).catch_unwind().await;
+            // A panic must not end the task that all later appends depend on.
+            match written.unwrap_or(Err(Error::OutcomeUnknown)) {
                 Ok(results) => {
                     for (waiting, result) in piece.into_iter().zip(results) {
                         // A caller that left meanwhile finds its answer under its key.

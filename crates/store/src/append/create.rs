@@ -1,5 +1,6 @@
 //! New records: rows, first entries, references, events and idempotency keys in one statement.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use deed_chain::hash::Hash;
@@ -9,12 +10,12 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::{Appended, as_slice};
-use crate::error::{Error, is_verdict, spoils_connection};
+use crate::error::{Error, is_verdict};
 use crate::idempotency::{Idempotency, replay};
 use crate::records::Record;
 use crate::response::Stored;
 use crate::store::Store;
-use crate::tx::{Tx, discard, observe};
+use crate::tx::{Lease, Tx, observe};
 
 /// A record to create, with its signed first entry.
 #[derive(Debug)]
@@ -160,44 +161,60 @@ pub(super) fn write<'a>(
 }
 
 async fn write_batch(store: &Store, batch: &[Arc<Create>]) -> Result<Results, Error> {
-    let client = store.db.checkout().await?;
+    let lease = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
     let columns = Columns::of(batch);
     let sql = statement(!columns.reference_of.is_empty());
-    let statement = match timeout_at(end, client.prepare_typed_cached(sql, &TYPES)).await {
-        Ok(statement) => statement?,
-        Err(_) => {
-            discard(client);
-            return Err(Error::Unavailable("the database does not answer".to_owned()));
-        }
+    let Ok(statement) = timeout_at(end, lease.prepare_typed_cached(sql, &TYPES)).await else {
+        return Err(Error::Unavailable("the database does not answer".to_owned()));
     };
-    let written = match timeout_at(end, client.query(&statement, &columns.parameters())).await {
+    let parameters = columns.parameters();
+    let rows = match timeout_at(end, lease.query(&statement?, &parameters)).await {
         Ok(Ok(rows)) => rows,
-        Ok(Err(e)) => {
-            // The statement commits by itself: without the server's own word it may have.
-            let known = is_verdict(&e);
-            if spoils_connection(&e) {
-                discard(client);
+        // The statement commits by itself: without the server's own word it may have.
+        Ok(Err(e)) if is_verdict(&e) => {
+            let error = Error::from(e);
+            if !error.spoils_connection() {
+                lease.settle();
             }
-            return Err(if known { e.into() } else { Error::OutcomeUnknown });
+            return Err(error);
         }
-        Err(_) => {
-            discard(client);
-            return Err(Error::OutcomeUnknown);
-        }
+        Ok(Err(_)) | Err(_) => return Err(Error::OutcomeUnknown),
     };
-    let accepted: std::collections::HashSet<(Uuid, &str)> =
-        written.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let accepted = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let mut results = Vec::with_capacity(batch.len());
     for item in batch {
-        results.push(match &item.idempotency {
-            Some(used) if !accepted.contains(&(used.scope, used.key.as_str())) => {
-                replay(Tx { client: &client }, used).await.map(Appended::Replayed)
-            }
-            _ => Ok(Appended::Written(())),
-        });
+        results.push(outcome(&lease, item, &accepted, end).await);
+    }
+    if !results.iter().any(|r| r.as_ref().is_err_and(Error::spoils_connection)) {
+        lease.settle();
     }
     Ok(results)
+}
+
+/// Written, or held back because its key was there: then the answer of that time.
+async fn outcome(
+    lease: &Lease,
+    item: &Create,
+    accepted: &HashSet<(Uuid, &str)>,
+    end: Instant,
+) -> Result<Appended<()>, Error> {
+    let Some(used) = &item.idempotency else { return Ok(Appended::Written(())) };
+    if accepted.contains(&(used.scope, used.key.as_str())) {
+        return Ok(Appended::Written(()));
+    }
+    match timeout_at(end, replay(Tx { client: lease }, used)).await {
+        Ok(replayed) => replayed.map(Appended::Replayed),
+        Err(_) => Err(Error::Unavailable("the database does not answer".to_owned())),
+    }
+}
+
+/// In one order in every process: batches with keys in common then wait for one another instead of
+/// running into a deadlock.
+fn by_key(batch: &[Arc<Create>]) -> Vec<&Create> {
+    let mut items: Vec<&Create> = batch.iter().map(Arc::as_ref).collect();
+    items.sort_by_key(|item| item.idempotency.as_ref().map(|used| (used.scope, &used.key)));
+    items
 }
 
 /// The batch turned on its side: an array a column.
@@ -237,7 +254,7 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(batch: &'a [Arc<Create>]) -> Self {
         let mut columns = Self::default();
-        for item in batch {
+        for item in by_key(batch) {
             if let (Some(used), Some(answer)) = (&item.idempotency, &item.answer) {
                 columns.key_scope.push(used.scope);
                 columns.key.push(&used.key);

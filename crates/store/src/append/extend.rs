@@ -18,7 +18,7 @@ use crate::idempotency::{Idempotency, replay};
 use crate::records::{COLUMNS, Record};
 use crate::response::Stored;
 use crate::store::Store;
-use crate::tx::{Tx, discard, observe};
+use crate::tx::{Tx, observe, roll_back};
 
 /// Renders the answer of an append from what was written.
 pub type Render = Box<dyn Fn(&Extended) -> Vec<u8> + Send + Sync>;
@@ -107,22 +107,20 @@ pub(super) fn write<'a>(
 }
 
 async fn write_batch(store: &Store, batch: &[Arc<Extend>]) -> Result<Results, Error> {
-    let client = store.db.checkout().await?;
+    let lease = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
-    let error = match timeout_at(end, transaction(store, &client, batch)).await {
-        Ok(Ok(results)) => return Ok(results),
-        // Somewhere between BEGIN and the answer to COMMIT: only the server knows.
-        Err(_) => {
-            discard(client);
-            return Err(Error::OutcomeUnknown);
+    match timeout_at(end, transaction(store, &lease, batch)).await {
+        Ok(Ok(results)) => {
+            lease.settle();
+            Ok(results)
         }
-        Ok(Err(error)) => error,
-    };
-    match timeout_at(end, client.batch_execute("ROLLBACK")).await {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) | Err(_) => discard(client),
+        Ok(Err(error)) => {
+            roll_back(lease, &error, end).await;
+            Err(error)
+        }
+        // Somewhere between BEGIN and the answer to COMMIT: only the server knows.
+        Err(_) => Err(Error::OutcomeUnknown),
     }
-    Err(error)
 }
 
 async fn transaction(

@@ -12,6 +12,9 @@ use crate::store::Store;
 /// Most records that a tree is read or exported with.
 pub const MOST_IN_TREE: usize = 1_000;
 
+/// Bytes of bodies after which a page of entries ends.
+pub const MOST_BYTES_IN_PAGE: i64 = 4 << 20;
+
 /// One entry as it lies in the vault.
 #[derive(Debug, Clone)]
 pub struct StoredEntry {
@@ -45,8 +48,9 @@ impl StoredEntry {
 const ENTRY_COLUMNS: &str = "record_id, position, hash, previous, entry, body";
 
 impl Store {
-    /// Up to `limit` entries of one record after a position, in order. The caller has made sure
-    /// that the record may be read.
+    /// Entries of one record after a position, in order: up to `limit` of them, and no more once
+    /// they have [`MOST_BYTES_IN_PAGE`] together, but at least one. The caller has made sure that
+    /// the record may be read.
     ///
     /// # Errors
     /// Those of a read.
@@ -59,14 +63,36 @@ impl Store {
         let rows = self.db.read("entries", move |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT {ENTRY_COLUMNS} FROM vault_entries
-                     WHERE record_id = $1 AND position > $2 ORDER BY position LIMIT $3"
+                    "SELECT {ENTRY_COLUMNS} FROM (
+                        SELECT {ENTRY_COLUMNS}, sum(octet_length(body)) OVER (ORDER BY position)
+                            - octet_length(body) AS bytes_before
+                        FROM vault_entries WHERE record_id = $1 AND position > $2
+                        ORDER BY position LIMIT $3) AS page
+                     WHERE bytes_before < {MOST_BYTES_IN_PAGE} ORDER BY position"
                 );
                 let statement = tx.client.prepare_cached(&sql).await?;
                 Ok(tx.client.query(&statement, &[&record, &after, &limit]).await?)
             })
         });
         rows.await?.iter().map(StoredEntry::from_row).collect()
+    }
+
+    /// Bytes of all statements and bodies of these records.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn chain_bytes(&self, records: &[Uuid]) -> Result<i64, Error> {
+        let records = records.to_vec();
+        self.db
+            .read("chain_bytes", move |tx| {
+                Box::pin(async move {
+                    let sql =
+                        "SELECT coalesce(sum(octet_length(entry) + octet_length(body)), 0)::int8
+                               FROM vault_entries WHERE record_id = ANY($1)";
+                    Ok(tx.client.query_one(sql, &[&records]).await?.get(0))
+                })
+            })
+            .await
     }
 
     /// The first entry of each of these records.

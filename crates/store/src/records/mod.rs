@@ -8,7 +8,7 @@ use deed_chain::hash::Hash;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub use chain::{MOST_IN_TREE, StoredEntry};
+pub use chain::{MOST_BYTES_IN_PAGE, MOST_IN_TREE, StoredEntry};
 pub use list::{Filter, Page};
 
 use crate::error::Error;

@@ -189,9 +189,13 @@ pub(crate) async fn rotate(
     };
     let answer = NewAnswer::secret(StatusCode::CREATED, &view)?;
     let until = now + TimeDelta::seconds(i64::from(grace));
+    let caller = caller.key.id;
     let done = mutate(&app, "rotate_api_key", idempotency, answer, move |tx| {
         let new = new.clone();
-        Box::pin(async move { access::rotate(tx, id, &new, until).await })
+        Box::pin(async move {
+            access::confirm(tx, caller, now).await?;
+            access::rotate(tx, id, &new, now, until).await
+        })
     });
     let done = done.await?;
     app.callers().forget();

@@ -97,9 +97,13 @@ pub(crate) async fn mint(
         next_steps: next_steps(&caller, new.key.id),
     };
     let answer = NewAnswer::secret(StatusCode::CREATED, &view)?;
+    let minter = caller.key.id;
     mutate(&app, "mint_api_key", idempotency, answer, move |tx| {
         let new = new.clone();
-        Box::pin(async move { access::mint(tx, &new).await })
+        Box::pin(async move {
+            access::confirm(tx, minter, now).await?;
+            access::mint(tx, &new).await
+        })
     })
     .await
 }
@@ -114,6 +118,7 @@ fn describe(caller: &Caller, wanted: MintKey, now: DateTime<Utc>) -> Result<ApiK
     if wanted.expires_at.is_some_and(|at| at <= now) {
         return Err(invalid("expiresAt has passed", "Use a time in the future, or leave it out."));
     }
+    let expires_at = lifetime(caller, wanted.expires_at)?;
     let (org_id, agent_id) = match (role, wanted.agent_id) {
         (Role::Platform, None) if wanted.org_id.is_none() => (None, None),
         (Role::Platform, _) => {
@@ -146,7 +151,7 @@ fn describe(caller: &Caller, wanted: MintKey, now: DateTime<Utc>) -> Result<ApiK
         scope_profile: profile.name.to_owned(),
         hint: String::new(),
         created_at: now,
-        expires_at: wanted.expires_at,
+        expires_at,
         revoked_at: None,
         replaced_by: None,
     })
@@ -179,6 +184,20 @@ fn chosen_profile(
         format!("this key may not mint one with the profile {}", chosen.name),
     )
     .hint("Choose a profile whose scopes the calling key has, or ask the platform's operator."))
+}
+
+/// A key does not mint one that outlives it.
+fn lifetime(
+    caller: &Caller,
+    wanted: Option<DateTime<Utc>>,
+) -> Result<Option<DateTime<Utc>>, Problem> {
+    match (caller.key.expires_at, wanted) {
+        (Some(own), Some(wanted)) if wanted > own => Err(invalid(
+            "expiresAt is later than the end of the key that mints",
+            "Leave expiresAt out to end with the calling key, or use one that works longer.",
+        )),
+        (own, wanted) => Ok(wanted.or(own)),
+    }
 }
 
 fn invalid(detail: impl Into<String>, hint: &str) -> Problem {

@@ -26,18 +26,16 @@ pub(crate) async fn entries(
     Path(id): Path<Uuid>,
     Query(page): Query<PageQuery>,
 ) -> Result<Reply, Problem> {
-    app.store().record(id, caller.org()).await?;
-    let limit = page.limit()?;
+    let record = app.store().record(id, caller.org()).await?;
+    let limit = i64::try_from(page.limit()?).unwrap_or(i64::MAX);
     let after = match page.after_text()? {
         None => -1,
         Some(text) => text.parse().map_err(|_| invalid_cursor())?,
     };
-    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let mut stored = app.store().entries(id, after, most).await?;
-    let more = stored.len() > limit;
-    stored.truncate(limit);
+    // A page of large bodies ends before its limit; there is more as long as the head is not in it.
+    let stored = app.store().entries(id, after, limit).await?;
     let bodies = stored.iter().map(body_of).collect::<Result<Vec<_>, _>>()?;
     let items = stored.iter().zip(&bodies).map(|(e, body)| EntryView::stored(e, body)).collect();
-    let next = if more { stored.last().map(|entry| entry.position) } else { None };
-    ok(&PageView::new(items, next))
+    let last = stored.last().map(|entry| entry.position);
+    ok(&PageView::new(items, last.filter(|last| *last < record.head_position)))
 }

@@ -19,8 +19,10 @@ use crate::query::{Path, Query};
 use crate::reply::Reply;
 use crate::state::App;
 
-/// Most entries of one document; bounds the memory that one request takes.
-const MOST_ENTRIES: usize = 20_000;
+/// Most entries of one document, and most bytes of their statements and bodies: they bound the
+/// memory that one request takes.
+const MOST_ENTRIES: i64 = 20_000;
+const MOST_BYTES: i64 = 32 << 20;
 /// Entries read at a time.
 const PAGE: i64 = 1_000;
 
@@ -83,13 +85,13 @@ pub(crate) async fn export(
 /// Every entry of every record, each chain up to the head that its row had when it was read.
 async fn chains(app: &App, records: &[Record]) -> Result<Vec<(Uuid, Vec<StoredEntry>)>, Problem> {
     let total: i64 = records.iter().map(|record| record.head_position + 1).sum();
-    if total > i64::try_from(MOST_ENTRIES).unwrap_or(i64::MAX) {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "export-too-large",
-            format!("the export would have {total} entries; a document has at most {MOST_ENTRIES}"),
-        )
-        .hint("Export a record by itself instead of its tree, or read /entries page by page."));
+    if total > MOST_ENTRIES {
+        return Err(too_large(&format!("{total} entries; a document has at most {MOST_ENTRIES}")));
+    }
+    let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
+    let bytes = app.store().chain_bytes(&ids).await?;
+    if bytes > MOST_BYTES {
+        return Err(too_large(&format!("{bytes} bytes; a document has at most {MOST_BYTES}")));
     }
     let mut chains = Vec::with_capacity(records.len());
     for record in records {
@@ -109,6 +111,12 @@ async fn chains(app: &App, records: &[Record]) -> Result<Vec<(Uuid, Vec<StoredEn
         chains.push((record.id, entries));
     }
     Ok(chains)
+}
+
+fn too_large(what: &str) -> Problem {
+    let detail = format!("the export would have {what}");
+    Problem::new(StatusCode::CONFLICT, "export-too-large", detail)
+        .hint("Export a record by itself instead of its tree, or read /entries page by page.")
 }
 
 fn build(
