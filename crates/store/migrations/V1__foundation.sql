@@ -1,5 +1,12 @@
 -- Everything that one notarization needs. Rules for later migrations: migrations/README.md.
 
+-- Checks of the tables that every append writes are checks of domains: PostgreSQL keeps those ready
+-- in memory, but reads the check constraints of a table anew for each statement.
+CREATE DOMAIN sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN chain_position AS bigint CHECK (VALUE >= 0);
+CREATE DOMAIN tree_depth AS smallint CHECK (VALUE BETWEEN 0 AND 32);
+CREATE DOMAIN record_status AS text CHECK (VALUE IN ('RECORDED'));
+
 -- The one identity of this database. Written once by `deed migrate`, never changed.
 CREATE TABLE installation (
     singleton     boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -74,16 +81,16 @@ CREATE TABLE records (
     org_id             uuid        NOT NULL,
     type_name          text        NOT NULL,
     type_version       integer     NOT NULL,
-    status             text        NOT NULL CHECK (status IN ('RECORDED')),
+    status             record_status NOT NULL,
     principal_agent_id uuid,
     requested_by       text,
     created_by         uuid        NOT NULL,
     parent_id          uuid,
     root_id            uuid        NOT NULL,
-    depth              smallint    NOT NULL CHECK (depth BETWEEN 0 AND 32),
+    depth              tree_depth  NOT NULL,
     created_at         timestamptz NOT NULL,
-    head_position      bigint      NOT NULL CHECK (head_position >= 0),
-    head_hash          bytea       NOT NULL CHECK (octet_length(head_hash) = 32)
+    head_position      chain_position NOT NULL,
+    head_hash          sha256      NOT NULL
 ) PARTITION BY RANGE (id);
 CREATE INDEX records_by_org ON records (org_id, id);
 CREATE INDEX records_by_type ON records (org_id, type_name, id);
@@ -104,12 +111,12 @@ CREATE INDEX record_references_by_value ON record_references (org_id, key, value
 -- The vault: the signed entries. No foreign key, no update, no delete; the two unique keys are
 -- the last line of defence behind the advisory lock: one entry a position, one successor a hash.
 CREATE TABLE vault_entries (
-    record_id uuid   NOT NULL,
-    position  bigint NOT NULL CHECK (position >= 0),
-    hash      bytea  NOT NULL CHECK (octet_length(hash) = 32),
-    previous  bytea  NOT NULL CHECK (octet_length(previous) = 32),
-    entry     bytea  NOT NULL,
-    body      bytea  NOT NULL,
+    record_id uuid           NOT NULL,
+    position  chain_position NOT NULL,
+    hash      sha256         NOT NULL,
+    previous  sha256         NOT NULL,
+    entry     bytea          NOT NULL,
+    body      bytea          NOT NULL,
     PRIMARY KEY (record_id, position),
     UNIQUE (record_id, previous)
 ) PARTITION BY RANGE (record_id);
@@ -129,7 +136,7 @@ CREATE INDEX events_by_seq ON events (seq);
 CREATE TABLE idempotency_keys (
     scope        uuid        NOT NULL,
     key          text        NOT NULL,
-    request_hash bytea       NOT NULL CHECK (octet_length(request_hash) = 32),
+    request_hash sha256      NOT NULL,
     status       smallint    NOT NULL,
     response     bytea       NOT NULL,
     sealed       boolean     NOT NULL DEFAULT false,

@@ -100,7 +100,7 @@ impl Store {
 
 async fn claim(tx: Tx<'_>, used: &Idempotency) -> Result<bool, Error> {
     let sql = "INSERT INTO idempotency_keys (scope, key, request_hash, status, response)
-               VALUES ($1, $2, $3, 0, '') ON CONFLICT DO NOTHING";
+               VALUES ($1, $2, $3::bytea, 0, '') ON CONFLICT DO NOTHING";
     let statement = tx.client.prepare_cached(sql).await?;
     let hash = used.request_hash.0.as_slice();
     Ok(tx.client.execute(&statement, &[&used.scope, &used.key, &hash]).await? == 1)
