@@ -16,8 +16,8 @@ use crate::error::Error;
 /// Oldest PostgreSQL that is served, as `server_version_num`.
 const OLDEST_SERVER: i32 = 170_000;
 
-/// Every statement is short and prepared: planning it anew for each execution, or compiling it,
-/// costs more than it can save.
+/// Statements are short, prepared and run again and again: they are neither planned anew for each
+/// execution nor compiled.
 const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off";
 /// The append path reads the head in a statement of its own after the lock: it must see what was
 /// committed while it waited, whatever the role's or the database's default is.
