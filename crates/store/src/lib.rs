@@ -15,6 +15,7 @@ pub mod migrate;
 mod pool;
 pub mod provision;
 pub mod random;
+pub mod recipe;
 pub mod records;
 mod response;
 mod rows;

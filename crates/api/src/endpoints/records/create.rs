@@ -5,12 +5,13 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use deed_store::append::{Appended, Create};
 
+use super::answer;
 use super::prepare::{CreateRecord, prepare};
 use super::view::WrittenView;
 use crate::auth::Caller;
 use crate::body::JsonMutation;
 use crate::problem::Problem;
-use crate::reply::{Reply, render};
+use crate::reply::Reply;
 use crate::state::App;
 
 #[utoipa::path(
@@ -37,11 +38,11 @@ pub(crate) async fn create(
                 return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
             }
         };
-    let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
+    let (response, recipe) = answer::written(&prepared, &caller);
     let status = StatusCode::CREATED;
-    let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);
+    let item = Create::one(prepared.new, idempotency, status.as_u16(), recipe);
     let done = match app.appender().create(item).await? {
-        Appended::Written(()) => Appended::Written(response),
+        Appended::Written(()) => Appended::Written(Bytes::from(response)),
         Appended::Replayed(replay) => Appended::Replayed(replay),
     };
     Reply::appended(status, done)

@@ -1,9 +1,11 @@
 //! Notarize, read and export records.
 
+mod answer;
 mod batch;
 mod create;
 mod entries;
 mod export;
+mod first_body;
 mod list;
 mod notes;
 mod prepare;

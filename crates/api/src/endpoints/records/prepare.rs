@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use deed_chain::body;
+use deed_chain::base64url;
 use deed_chain::entry::{Claims, Link};
+use deed_chain::hash::sha256;
 use deed_store::append::NewRecord;
 use deed_store::random;
 use deed_store::records::{MOST_DEPTH, Record, Status};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::view::{self, EntryView, RecordView, WrittenView};
+use super::first_body::{FirstBody, Parts};
+use super::view::{EntryView, RecordView, WrittenView};
 use crate::auth::Caller;
 use crate::body::{misshapen, shaped};
 use crate::cache::LoadedType;
@@ -70,27 +72,31 @@ impl CreateRecord {
     }
 }
 
-/// A signed record and what the answer shows of it.
+/// A signed record that waits for its INSERT, and where the answer finds its parts in the body.
 pub(crate) struct Prepared {
     pub(crate) new: NewRecord,
-    body: Value,
-    signed_statement: String,
+    pub(crate) parts: Parts,
 }
 
 impl Prepared {
-    /// The answer, with the next steps of `caller` if it is given.
-    pub(crate) fn view(&self, caller: Option<&Caller>) -> WrittenView<'_> {
+    /// The body as a value.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_slice(&self.new.body).unwrap_or_default()
+    }
+
+    /// The answer without next steps; `body` is [`Prepared::body`].
+    pub(crate) fn view<'a>(&'a self, body: &'a Value) -> WrittenView<'a> {
         let record = &self.new.record;
         WrittenView {
-            record: RecordView::full(record, &self.body),
+            record: RecordView::full(record, body),
             entry: EntryView {
                 position: 0,
                 hash: record.head_hash,
                 previous: self.new.previous,
-                signed_statement: self.signed_statement.clone(),
-                body: &self.body,
+                signed_statement: base64url::encode(&self.new.entry),
+                body,
             },
-            next_steps: caller.map(|caller| view::next_steps(caller, record)),
+            next_steps: None,
         }
     }
 }
@@ -134,17 +140,17 @@ pub(crate) async fn prepare(
         head_position: 0,
         head_hash: app.store().installation().genesis_hash,
     };
-    let body = first_body(&record, &loaded, criteria, &request.references, parent.as_ref());
-    Ok(sign(app, record, body, request.references))
+    let first = FirstBody { record: &record, loaded: &loaded, parent: parent.as_ref() };
+    let (body, parts) = first.write(&criteria, &request.references);
+    Ok(Prepared { new: sign(app, record, body, request.references), parts })
 }
 
 fn sign(
     app: &App,
     mut record: Record,
-    body: Value,
+    body: Vec<u8>,
     references: BTreeMap<String, String>,
-) -> Prepared {
-    let (canonical, body_hash) = body::body_hash(&body);
+) -> NewRecord {
     let installation = app.store().installation();
     let claims = Claims {
         issuer: installation.issuer.clone(),
@@ -152,57 +158,16 @@ fn sign(
         issued_at: record.created_at.timestamp(),
         link: Some(Link { position: 0, previous: installation.genesis_hash, epoch: 0 }),
     };
-    let entry = app.store().signer().sign(&claims, &body_hash);
+    let entry = app.store().signer().sign(&claims, &sha256(&body));
     record.head_hash = entry.hash();
-    Prepared {
-        signed_statement: entry.to_base64url(),
-        new: NewRecord {
-            record,
-            references: references.into_iter().collect(),
-            previous: installation.genesis_hash,
-            entry: entry.into_bytes(),
-            body: canonical,
-            event: "record.recorded",
-        },
+    NewRecord {
+        record,
+        references: references.into_iter().collect(),
+        previous: installation.genesis_hash,
+        entry: entry.into_bytes(),
         body,
+        event: "record.recorded",
     }
-}
-
-/// Everything that is signed of a record at its creation.
-fn first_body(
-    record: &Record,
-    loaded: &LoadedType,
-    criteria: Value,
-    references: &BTreeMap<String, String>,
-    parent: Option<&Record>,
-) -> Value {
-    let mut about = json!({
-        "id": record.id,
-        "orgId": record.org_id,
-        "type": loaded.definition.name,
-        "typeVersion": loaded.definition.version,
-        "typeDigest": loaded.definition.digest,
-        "status": record.status.as_str(),
-        "createdBy": record.created_by,
-        "createdAt": view::time(record.created_at),
-    });
-    if let Some(agent) = record.principal_agent_id {
-        about["principalAgentId"] = json!(agent);
-    }
-    if let Some(requested_by) = &record.requested_by {
-        about["requestedBy"] = json!(requested_by);
-    }
-    let mut fields = Map::new();
-    fields.insert("record".to_owned(), about);
-    fields.insert("criteria".to_owned(), criteria);
-    if !references.is_empty() {
-        fields.insert("references".to_owned(), json!(references));
-    }
-    if let Some(parent) = parent {
-        let link = json!({ "recordId": parent.id, "entryHash": parent.head_hash });
-        fields.insert("parent".to_owned(), link);
-    }
-    body::salted("record.recorded", &random::bytes(), fields)
 }
 
 fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
