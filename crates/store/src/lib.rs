@@ -14,6 +14,7 @@ mod installation;
 pub mod migrate;
 mod pool;
 pub mod provision;
+pub mod queue;
 pub mod random;
 pub mod records;
 mod response;
