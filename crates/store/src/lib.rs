@@ -14,14 +14,18 @@ mod installation;
 pub mod migrate;
 mod pool;
 pub mod provision;
+pub mod queue;
 pub mod random;
 pub mod records;
+pub mod replicas;
 mod response;
 mod rows;
+pub mod schedules;
 mod signer;
 mod store;
 mod tx;
 pub mod types;
+mod upkeep;
 
 pub use clock::Clock;
 pub use config::StoreConfig;
