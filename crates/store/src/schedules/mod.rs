@@ -1,5 +1,7 @@
 //! Schedules: a tick is claimed and its job enqueued in one transaction, on the database's time.
 
+mod ticks;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
