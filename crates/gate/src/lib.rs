@@ -3,7 +3,8 @@
 //! Pure: no I/O, no clock, no randomness, no floats. [`Rules`] are field mappings from the criteria of
 //! a record to the evidence of a completion, each with a value type and a tolerance. Applying them
 //! gives an [`Outcome`] that says of every mapping what was expected, what was found, the tolerance
-//! used and PASS, FAIL or ERROR; the whole is PASS only if every required mapping passed.
+//! used and PASS, FAIL or ERROR; the whole is PASS only if every required mapping passed, and ERROR (nobody is
+//! judged by what could not be compared) if none failed but one could not be judged.
 //!
 //! Rules, criteria and evidence all come from customers, so everything is bounded ([`limits`]). The
 //! rules' JSON form is described in `docs/gate.md`.

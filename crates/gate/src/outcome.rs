@@ -33,7 +33,7 @@ pub enum Result {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// `Pass` when every required mapping passed, else `Fail`; never `Error`.
+    /// `Pass` when every required mapping passed, `Fail` when one of them failed, else `Error`.
     pub result: Result,
     /// Which tolerances were used.
     pub tolerances: Tolerances,
@@ -45,8 +45,12 @@ pub struct Outcome {
 
 impl Outcome {
     pub(crate) fn new(tolerances: Tolerances, mappings: Vec<MappingOutcome>) -> Self {
-        let accepted = |one: &MappingOutcome| !one.required || one.result == Result::Pass;
-        let result = if mappings.iter().all(accepted) { Result::Pass } else { Result::Fail };
+        let any = |result| mappings.iter().any(|one| one.required && one.result == result);
+        let result = match (any(Result::Fail), any(Result::Error)) {
+            (true, _) => Result::Fail,
+            (false, true) => Result::Error,
+            (false, false) => Result::Pass,
+        };
         Self { result, tolerances, engine: ENGINE, mappings }
     }
 

@@ -268,7 +268,7 @@ fn only_required_mappings_decide() {
         (json!({ "a": true, "b": false }), Result::Pass, [Result::Pass, Result::Fail]),
         (json!({ "a": true }), Result::Pass, [Result::Pass, Result::Error]),
         (json!({ "a": false, "b": true }), Result::Fail, [Result::Fail, Result::Pass]),
-        (json!({ "b": true }), Result::Fail, [Result::Error, Result::Pass]),
+        (json!({ "b": true }), Result::Error, [Result::Error, Result::Pass]),
     ] {
         let outcome = rules.evaluate(&criteria, &evidence, Tolerances::Configured);
         assert_eq!(outcome.result, result, "{evidence}");
@@ -276,6 +276,21 @@ fn only_required_mappings_decide() {
         let found: Vec<Result> = outcome.mappings.iter().map(|mapping| mapping.result).collect();
         assert_eq!(found, each, "{evidence}");
     }
+}
+
+#[test]
+fn a_failure_outweighs_what_could_not_be_judged() {
+    let mapping = |name: &str| {
+        json!({ "name": name, "type": "boolean", "criteria": format!("/{name}"),
+            "evidence": format!("/{name}") })
+    };
+    let rules = rules(&json!({ "mappings": [mapping("a"), mapping("b")] }));
+    let criteria = json!({ "a": true, "b": true });
+    let of = |evidence| rules.evaluate(&criteria, &evidence, Tolerances::Configured).result;
+    assert_eq!(of(json!({ "a": false })), Result::Fail);
+    assert_eq!(of(json!({ "b": false })), Result::Fail);
+    assert_eq!(of(json!({ "b": true })), Result::Error);
+    assert_eq!(of(json!({})), Result::Error);
 }
 
 #[test]
