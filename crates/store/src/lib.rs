@@ -21,12 +21,13 @@ mod response;
 mod rows;
 mod signer;
 mod store;
+pub mod transition;
 mod tx;
 pub mod types;
 
 pub use clock::Clock;
 pub use config::StoreConfig;
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use health::DatabaseHealth;
 pub use installation::Installation;
 pub use signer::Signer;
