@@ -17,13 +17,16 @@ pub mod provision;
 pub mod queue;
 pub mod random;
 pub mod records;
+pub mod replicas;
 mod response;
 mod rows;
+pub mod schedules;
 mod signer;
 mod store;
 pub mod transition;
 mod tx;
 pub mod types;
+mod upkeep;
 
 pub use clock::Clock;
 pub use config::StoreConfig;

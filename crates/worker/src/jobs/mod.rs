@@ -1,0 +1,44 @@
+//! The table of kinds; one file a kind.
+
+mod probe;
+mod sweep_partitions;
+mod sweep_recovery;
+mod sweep_retention;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_store::Store;
+use deed_store::queue::ClaimedJob;
+
+use crate::kind::{Backoff, JobError, Kind};
+
+/// Longest time for one attempt of a sweep. It works in batches and goes on at its next tick.
+const SWEEP_LIMIT: Duration = Duration::from_secs(600);
+
+/// Every kind of job that a worker does.
+#[must_use]
+pub fn kinds() -> Vec<Kind> {
+    vec![
+        Kind { concurrency: None, ..kind("probe", probe::run) },
+        kind("sweep.recovery", sweep_recovery::run),
+        kind("sweep.partitions", sweep_partitions::run),
+        kind("sweep.retention", sweep_retention::run),
+    ]
+}
+
+/// A kind as the sweeps have it: one at a time in a process, and few attempts, because the next tick
+/// does the same work.
+fn kind<F>(name: &'static str, run: fn(Store, ClaimedJob) -> F) -> Kind
+where
+    F: Future<Output = Result<(), JobError>> + Send + 'static,
+{
+    Kind {
+        name,
+        handler: Arc::new(move |store, job| Box::pin(run(store, job))),
+        concurrency: Some(1),
+        limit: SWEEP_LIMIT,
+        attempts: 5,
+        backoff: Backoff { first: Duration::from_secs(2), most: Duration::from_secs(60) },
+    }
+}
