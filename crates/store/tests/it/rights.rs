@@ -27,7 +27,12 @@ const UPDATES: [(&str, &str); 4] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("idempotency_keys", "response sealed status"),
     ("record_types", "disabled_at"),
-    ("records", "head_hash head_position status"),
+    (
+        "records",
+        "accessor_agent_id completion_position criteria_position deadline dispute_position due_at \
+         evaluation_position head_hash head_position limits performer_agent_id revisions status \
+         verdict_position",
+    ),
 ];
 const FUNCTIONS: [&str; 4] =
     ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
