@@ -63,7 +63,13 @@ impl<'a> NextSteps<'a> {
         description: &'static str,
     ) -> Self {
         if self.caller.may(scope) {
-            self.steps.push(NextStep { action, method, href: href.into(), description, body: None });
+            self.steps.push(NextStep {
+                action,
+                method,
+                href: href.into(),
+                description,
+                body: None,
+            });
         }
         self
     }

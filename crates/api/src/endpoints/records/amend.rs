@@ -71,10 +71,7 @@ pub(crate) async fn amend(
 }
 
 /// What the entry says and the row holds, checked as at the creation.
-async fn changes(
-    attempt: &Attempt,
-    body: Amendment,
-) -> Result<(Map<String, Value>, Set), Problem> {
+async fn changes(attempt: &Attempt, body: Amendment) -> Result<(Map<String, Value>, Set), Problem> {
     let (mut fields, mut set) = (Map::new(), Set::default());
     // Whether it may be amended at all is told first, by the state machine.
     if !attempt.record.allowed(&attempt.caller.actor(), attempt.now).contains(&Action::Amend) {

@@ -35,7 +35,8 @@ impl Bounds {
         now: DateTime<Utc>,
     ) -> Result<Self, Problem> {
         // To the millisecond, so that what is signed is what is stored.
-        let deadline = deadline.map(|at| at.timestamp_millis()).map(DateTime::from_timestamp_millis);
+        let deadline =
+            deadline.map(|at| at.timestamp_millis()).map(DateTime::from_timestamp_millis);
         let deadline = deadline.map(Option::unwrap_or_default);
         check_open(deadline, now)?;
         if deadline.is_some_and(|at| at > now + TimeDelta::days(FARTHEST)) {

@@ -84,9 +84,7 @@ fn request(
         Action::WithdrawDispute => ("dispute/withdraw", None),
         Action::ResolveOverturn => ("dispute/resolve", Some(json!({ "resolution": "overturn" }))),
         Action::ResolveUphold => ("dispute/resolve", Some(json!({ "resolution": "uphold" }))),
-        Action::ResolveRemediate => {
-            ("dispute/resolve", Some(json!({ "resolution": "remediate" })))
-        }
+        Action::ResolveRemediate => ("dispute/resolve", Some(json!({ "resolution": "remediate" }))),
         Action::EvaluationPassed
         | Action::EvaluationFailed
         | Action::EvaluationUndecided

@@ -9,8 +9,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::{Caller, Scope};
 use super::work_view::WorkView;
+use crate::auth::{Caller, Scope};
 use crate::next_steps::{NextStep, NextSteps};
 use crate::problem::{Problem, internal_error};
 
