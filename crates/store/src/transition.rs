@@ -45,8 +45,8 @@ pub struct Set {
     pub accessor: Option<Uuid>,
     /// The deadline.
     pub deadline: Option<DateTime<Utc>>,
-    /// The limits, as canonical JSON.
-    pub limits: Option<String>,
+    /// The limits, as canonical JSON, or that there are none.
+    pub limits: Option<Option<String>>,
     /// Whether the entry's body holds criteria that are in force from now on.
     pub criteria: bool,
 }
@@ -75,7 +75,9 @@ impl Transition {
         let mut next = record.clone();
         next.status = row.to;
         next.deadline = self.set.deadline.or(next.deadline);
-        next.limits = self.set.limits.clone().or(next.limits);
+        if let Some(limits) = &self.set.limits {
+            next.limits.clone_from(limits);
+        }
         if let Some(work) = &mut next.work {
             self.advance(work, row, position);
         }
