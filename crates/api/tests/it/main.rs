@@ -18,4 +18,5 @@ mod openapi;
 mod probes;
 mod replay;
 mod scopes;
+mod system;
 mod types;

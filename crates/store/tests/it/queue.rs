@@ -233,8 +233,13 @@ async fn organisations_take_turns_whatever_their_backlog() {
     scene.add((0..1000).map(|_| job(1)).collect()).await;
     scene.add(vec![job(2), job(2), job(3)]).await;
     let first = scene.claim(6).await;
-    assert_eq!(orgs(&first)[..3], [1, 2, 3]);
-    assert_eq!(orgs(&first)[3..5], [1, 2], "then the second turn");
+    let turn = |range: std::ops::Range<usize>| {
+        let mut turn = orgs(&first[range]);
+        turn.sort_unstable();
+        turn
+    };
+    assert_eq!(turn(0..3), [1, 2, 3]);
+    assert_eq!(turn(3..5), [1, 2], "the second turn");
     let rest = scene.claim(6).await;
     assert_eq!(orgs(&rest), [1; 6], "the others have no more");
 }
@@ -338,7 +343,7 @@ async fn a_claim_of_a_large_backlog_reads_only_what_it_takes() {
     let reset = "SELECT pg_stat_reset_single_table_counters('jobs'::regclass)";
     client.execute(reset, &[]).await.unwrap();
     let claimed = scene.claim(10).await;
-    assert_eq!(orgs(&claimed)[..2], [1, 2]);
+    assert_eq!(orgs(&claimed).iter().filter(|org| **org == 2).count(), 1);
     scene.store.finish_jobs(&held(&claimed)).await.unwrap();
     // A backend hands in its counts when it ends.
     drop(scene.store);

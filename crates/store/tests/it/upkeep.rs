@@ -36,10 +36,10 @@ async fn old_ticks_and_dead_jobs_go_in_batches_and_the_newest_tick_stays() {
     let fill = "INSERT INTO schedules (name, cron, kind, catch_up) VALUES
             ('old', '* * * * *', 'probe', 'all'), ('new', '* * * * *', 'probe', 'all');
         INSERT INTO schedule_ticks (schedule, tick, job_id, claimed_by)
-            SELECT 'old', now() - interval '1 day' * n, gen_random_uuid(), gen_random_uuid()
+            SELECT 'old', date_trunc('second', now()) - interval '1 day' * n, gen_random_uuid(), gen_random_uuid()
             FROM generate_series(31, 40) n;
         INSERT INTO schedule_ticks (schedule, tick, job_id, claimed_by)
-            SELECT 'new', now() - interval '1 day' * n, gen_random_uuid(), gen_random_uuid()
+            SELECT 'new', date_trunc('second', now()) - interval '1 day' * n, gen_random_uuid(), gen_random_uuid()
             FROM generate_series(28, 33) n;
         INSERT INTO jobs (id, kind, org_id, payload, priority, state, run_at)
             SELECT uuid_floor(now() - interval '1 day' * n), 'probe', gen_random_uuid(), '{}', 0,
