@@ -22,23 +22,21 @@ WITH incoming AS MATERIALIZED (
     SELECT record_id, position, hash, previous, entry, body FROM incoming
 ), new_events AS (
     INSERT INTO events (org_id, kind, record_id, position)
-    SELECT org_id, event, record_id, position FROM incoming
+    SELECT org_id, event, record_id, position FROM incoming{signals}
 ), new_keys AS (
     INSERT INTO idempotency_keys
         (scope, key, request_hash, status, response, record_id, position)
     SELECT * FROM unnest($9::uuid[], $10::text[], $11::bytea[], $12::int2[], $13::bytea[],
         $17::uuid[], $18::int8[])
-){signals}
+)
 UPDATE records SET head_position = h.position, head_hash = h.hash{set}
 FROM unnest($14::uuid[], $15::int8[], $16::bytea[]{arrays}) AS h(id, position, hash{names})
 WHERE records.id = h.id";
 
 /// What a batch with a transition in it writes besides: most batches have none, and a statement
 /// pays for every column that it names.
-const SIGNALS: &str = ", new_signals AS (
-    INSERT INTO events (org_id, kind, record_id, position)
-    SELECT * FROM unnest($31::uuid[], $32::text[], $33::uuid[], $34::int8[])
-)";
+const SIGNALS: &str = "
+    UNION ALL SELECT * FROM unnest($31::uuid[], $32::text[], $33::uuid[], $34::int8[])";
 const SET: &str = ", status = h.status, performer_agent_id = h.performer,
     accessor_agent_id = h.accessor, deadline = h.deadline, limits = h.limits, due_at = h.due_at,
     revisions = h.revisions, criteria_position = h.criteria, completion_position = h.completion,
