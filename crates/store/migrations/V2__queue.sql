@@ -65,7 +65,7 @@ CREATE TABLE schedules (
 -- A tick that was enqueued. The key is why it is enqueued once, whatever the workers believe.
 CREATE TABLE schedule_ticks (
     schedule   text        NOT NULL REFERENCES schedules,
-    tick       timestamptz NOT NULL,
+    tick       timestamptz NOT NULL CHECK (date_trunc('second', tick) = tick),
     job_id     uuid        NOT NULL,
     claimed_by uuid        NOT NULL,
     claimed_at timestamptz NOT NULL DEFAULT now(),

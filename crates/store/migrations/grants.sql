@@ -3,9 +3,9 @@ GRANT USAGE ON SCHEMA public TO {role};
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
-    jobs, schedules, schedule_ticks, replicas TO {role};
+    jobs, schedules, schedule_ticks, replicas, settlement_signals TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
-    record_references, vault_entries, events, idempotency_keys TO {role};
+    record_references, vault_entries, events, idempotency_keys, settlement_signals TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,

@@ -56,7 +56,7 @@ ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), draining = $4";
 
 const LIST: &str = "
 SELECT id, kind, version, started_at, heartbeat_at, draining,
-    NOT draining AND heartbeat_at > now() - make_interval(secs => $1)
+    heartbeat_at > now() - make_interval(secs => $1)
 FROM replicas ORDER BY started_at DESC, id LIMIT 1000";
 
 impl Store {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use deed_chain::body;
 use deed_chain::hash::Hash;
-use deed_lifecycle::{self as lifecycle, Action, Denied, Role, State};
+use deed_lifecycle::{self as lifecycle, Action, Denied, Role, Signal, State};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -16,8 +16,6 @@ use crate::records::{Actor, Record, Work};
 
 /// Kind of the job that has the rules judge a completion.
 pub const EVALUATE: &str = "gate.evaluate";
-/// Kind of the event that announces a settlement signal; the signal itself is in the entry.
-pub const SIGNAL_EMITTED: &str = "signal.emitted";
 
 /// What somebody wants to do to a record.
 #[derive(Debug, Clone)]
@@ -60,8 +58,8 @@ pub(crate) struct Step {
     pub(crate) body: Vec<u8>,
     pub(crate) body_hash: Hash,
     pub(crate) event: &'static str,
-    /// Whether a settlement signal is emitted.
-    pub(crate) signals: bool,
+    /// The settlement signal that is emitted.
+    pub(crate) signal: Option<Signal>,
     pub(crate) job: Option<NewJob>,
 }
 
@@ -87,7 +85,7 @@ impl Transition {
         let value = self.body(record, row);
         let (body, body_hash) = body::body_hash(&value);
         let event = self.action.event();
-        Ok(Step { next, body, body_hash, event, signals: row.signal.is_some(), job })
+        Ok(Step { next, body, body_hash, event, signal: row.signal, job })
     }
 
     /// Looks the transition up.

@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 17] = [
+const READS: [(&str, &[&str]); 21] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -21,6 +21,10 @@ const READS: [(&str, &[&str]); 17] = [
     ("/v1/admin/api-keys", &["/v1/admin/api-keys", "/v1/admin/api-keys?orgId={org}"]),
     ("/v1/admin/orgs", &["/v1/admin/orgs"]),
     ("/v1/admin/scope-profiles", &["/v1/admin/scope-profiles"]),
+    ("/v1/admin/jobs", &["/v1/admin/jobs", "/v1/admin/jobs?state=waiting"]),
+    ("/v1/admin/replicas", &["/v1/admin/replicas"]),
+    ("/v1/admin/schedules", &["/v1/admin/schedules"]),
+    ("/v1/admin/system-health", &["/v1/admin/system-health"]),
     ("/v1/auth/me", &["/v1/auth/me"]),
     (
         "/v1/records",
@@ -43,6 +47,14 @@ const READS: [(&str, &[&str]); 17] = [
         &["/v1/records/{record}/audit-export", "/v1/records/{record}/audit-export?scope=tree"],
     ),
     ("/v1/types", &["/v1/types", "/v1/types?orgId={org}"]),
+];
+/// What only the platform reads.
+const PLATFORM_READS: [&str; 5] = [
+    "/v1/admin/jobs",
+    "/v1/admin/orgs",
+    "/v1/admin/replicas",
+    "/v1/admin/schedules",
+    "/v1/admin/system-health",
 ];
 /// The read routes of Types by name.
 const TYPE_READS: [(&str, &[&str]); 2] = [
@@ -96,7 +108,8 @@ const MUTATIONS: [(&str, &str, &str); 22] = [
 ];
 /// Mutations that name nothing of another organisation, or are the platform's; records are tested
 /// by themselves because they are refused with 422.
-const OTHER_MUTATIONS: [&str; 3] = ["/v1/records", "/v1/records/batch", "/v1/admin/orgs"];
+const OTHER_MUTATIONS: [&str; 4] =
+    ["/v1/records", "/v1/records/batch", "/v1/admin/orgs", "/v1/admin/jobs/{id}/replay"];
 
 /// What organisation A has.
 struct Things {
@@ -183,7 +196,7 @@ async fn what_is_hidden_from_others_is_shown_to_its_owner() {
     for (route, requests) in READS.iter().chain(&TYPE_READS) {
         for request in *requests {
             let answer = app.get(&a.org.admin, a.fill(request)).await;
-            if *route == "/v1/admin/orgs" {
+            if PLATFORM_READS.contains(route) {
                 answer.problem(403, "scope-missing");
                 continue;
             }

@@ -18,5 +18,6 @@ mod openapi;
 mod probes;
 mod replay;
 mod scopes;
+mod system;
 mod type_rules;
 mod types;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use deadpool_postgres::Client;
 use deed_chain::entry::{Claims, Link};
 use deed_chain::hash::Hash;
+use deed_lifecycle::Signal;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
@@ -172,7 +173,7 @@ async fn commit(store: &Store, client: &Client, written: &[Linked<'_>]) -> Resul
     if written.is_empty() {
         return client.batch_execute("COMMIT").await.map_err(once_commit_was_sent);
     }
-    let columns = Columns::of(written);
+    let columns = Columns::of(written, &store.signer().thumbprint().0);
     let statement = client.prepare_typed_cached(columns.sql(), columns.types()).await?;
     let parameters = columns.parameters();
     let jobs = queue::Columns::of(written.iter().filter_map(|l| l.job.as_ref()), store.clock());
@@ -252,7 +253,7 @@ struct Linked<'a> {
     event: &'static str,
     /// Whether the row changes in more than its head.
     moves: bool,
-    signals: bool,
+    signal: Option<Signal>,
     job: Option<NewJob>,
     response: Vec<u8>,
     /// The response as it is stored under the request's key, if it came with one.
@@ -265,7 +266,7 @@ struct Decided<'a> {
     body_hash: Hash,
     event: &'static str,
     /// The row afterwards and what else it causes; `None` for a note.
-    step: Option<(Record, bool, Option<NewJob>)>,
+    step: Option<(Record, Option<Signal>, Option<NewJob>)>,
 }
 
 fn decide<'a>(record: &Record, content: &'a Content) -> Result<Decided<'a>, Error> {
@@ -277,8 +278,8 @@ fn decide<'a>(record: &Record, content: &'a Content) -> Result<Decided<'a>, Erro
             Ok(Decided { body: Cow::Borrowed(body), body_hash: *hash, event, step: None })
         }
         Content::Transition(transition) => {
-            let Step { next, body, body_hash, event, signals, job } = transition.decide(record)?;
-            let step = Some((next, signals, job));
+            let Step { next, body, body_hash, event, signal, job } = transition.decide(record)?;
+            let step = Some((next, signal, job));
             Ok(Decided { body: Cow::Owned(body), body_hash, event, step })
         }
     }
@@ -291,12 +292,12 @@ fn link<'a>(store: &Store, heads: &mut Heads, item: &'a Extend) -> Result<Linked
     let previous = record.head_hash;
     let position = record.head_position + 1;
     let moves = decided.step.is_some();
-    let (signals, job) = match decided.step {
-        Some((next, signals, job)) => {
+    let (signal, job) = match decided.step {
+        Some((next, signal, job)) => {
             *record = next;
-            (signals, job)
+            (signal, job)
         }
-        None => (false, None),
+        None => (None, None),
     };
     let claims = Claims {
         issuer: store.installation().issuer.clone(),
@@ -318,5 +319,5 @@ fn link<'a>(store: &Store, heads: &mut Heads, item: &'a Extend) -> Result<Linked
         Stored::about(extended.record.id, position, &extended.entry, &extended.body, &response)
     });
     let event = decided.event;
-    Ok(Linked { item, extended, event, moves, signals, job, response, answer })
+    Ok(Linked { item, extended, event, moves, signal, job, response, answer })
 }

@@ -3,6 +3,7 @@
 mod chain;
 mod evaluation;
 mod list;
+mod signals;
 mod work;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,7 @@ pub use deed_lifecycle::State as Status;
 pub use chain::{MOST_BYTES_IN_PAGE, MOST_IN_TREE, StoredEntry};
 pub use evaluation::EvaluationInput;
 pub use list::{Filter, Page};
+pub use signals::SettlementSignal;
 pub use work::{Actor, Work};
 
 use crate::error::Error;

@@ -19,6 +19,7 @@ impl Schedule {
     /// When the expression is none.
     pub fn due(&self, now: DateTime<Utc>) -> Result<Option<Vec<DateTime<Utc>>>, CronError> {
         let cron = parse(&self.cron)?;
+        let now = whole(now);
         let newest = cron.find_previous_occurrence(&now, true);
         let undecided = newest.is_ok_and(|tick| tick > self.decided);
         Ok(undecided.then(|| due(&cron, self.catch_up, self.decided, now)))
@@ -27,8 +28,14 @@ impl Schedule {
     /// The first tick after `now`, if there is one.
     #[must_use]
     pub fn next(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        parse(&self.cron).ok()?.find_next_occurrence(&now, false).ok()
+        parse(&self.cron).ok()?.find_next_occurrence(&whole(now), false).ok()
     }
+}
+
+/// The second that `now` lies in. The search keeps fractions, and a tick that had the fraction of
+/// the moment in which it was found would be another tick for each worker.
+fn whole(now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
 }
 
 /// Reads a cron expression: five fields, or six with the seconds first.
@@ -69,10 +76,17 @@ mod tests {
         text.parse().expect("a time")
     }
 
-    fn ticks(cron: &str, policy: CatchUp, decided: &str, now: &str) -> Vec<String> {
-        let cron = parse(cron).expect("a cron expression");
-        let due = due(&cron, policy, at(decided), at(now));
-        due.iter().map(|tick| tick.format("%H:%M:%S").to_string()).collect()
+    fn ticks(cron: &str, catch_up: CatchUp, decided: &str, now: &str) -> Vec<String> {
+        let schedule = Schedule {
+            name: "test".to_owned(),
+            cron: cron.to_owned(),
+            kind: "probe".to_owned(),
+            catch_up,
+            decided: at(decided),
+            last: None,
+        };
+        let due = schedule.due(at(now)).expect("a cron expression").unwrap_or_default();
+        due.iter().map(|tick| tick.format("%H:%M:%S%.f").to_string()).collect()
     }
 
     #[test]

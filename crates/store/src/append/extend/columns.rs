@@ -10,33 +10,41 @@ use uuid::Uuid;
 use super::Linked;
 use crate::append::as_slice;
 use crate::records::Record;
-use crate::transition::SIGNAL_EMITTED;
 
 const EXTEND: &str = "
 WITH incoming AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::bytea[], $5::bytea[], $6::bytea[],
         $7::bytea[], $8::text[])
     AS e(record_id, org_id, position, hash, previous, entry, body, event)
-), new_entries AS (
+){emitted}, new_entries AS (
     INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
     SELECT record_id, position, hash, previous, entry, body FROM incoming
 ), new_events AS (
     INSERT INTO events (org_id, kind, record_id, position)
-    SELECT org_id, event, record_id, position FROM incoming{signals}
+    SELECT org_id, event, record_id, position FROM incoming{events}
 ), new_keys AS (
     INSERT INTO idempotency_keys
         (scope, key, request_hash, status, response, record_id, position)
     SELECT * FROM unnest($9::uuid[], $10::text[], $11::bytea[], $12::int2[], $13::bytea[],
         $17::uuid[], $18::int8[])
-)
+){signals}
 UPDATE records SET head_position = h.position, head_hash = h.hash{set}
 FROM unnest($14::uuid[], $15::int8[], $16::bytea[]{arrays}) AS h(id, position, hash{names})
 WHERE records.id = h.id";
 
 /// What a batch with a transition in it writes besides: most batches have none, and a statement
 /// pays for every column that it names.
-const SIGNALS: &str = "
-    UNION ALL SELECT * FROM unnest($31::uuid[], $32::text[], $33::uuid[], $34::int8[])";
+const EMITTED: &str = ", emitted AS MATERIALIZED (
+    SELECT * FROM unnest($31::text[], $32::uuid[], $33::int8[]) AS s(signal, record_id, position)
+    JOIN incoming USING (record_id, position)
+)";
+const SIGNAL_EVENTS: &str = "
+    UNION ALL SELECT org_id, 'signal.emitted', record_id, position FROM emitted";
+const SIGNALS: &str = ", new_signals AS (
+    INSERT INTO settlement_signals
+        (record_id, position, org_id, signal, entry_hash, key_thumbprint)
+    SELECT record_id, position, org_id, signal, hash, $34 FROM emitted
+)";
 const SET: &str = ", status = h.status, performer_agent_id = h.performer,
     accessor_agent_id = h.accessor, deadline = h.deadline, limits = h.limits, due_at = h.due_at,
     revisions = h.revisions, criteria_position = h.criteria, completion_position = h.completion,
@@ -48,15 +56,16 @@ const ARRAYS: &str = ", $19::text[], $20::uuid[], $21::uuid[], $22::timestamptz[
 const NAMES: &str = ", status, performer, accessor, deadline, limits, due_at, revisions, criteria,
     completion, verdict, evaluation, dispute";
 
-static NOTES: LazyLock<String> = LazyLock::new(|| filled("", "", "", ""));
-static TRANSITIONS: LazyLock<String> = LazyLock::new(|| filled(SIGNALS, SET, ARRAYS, NAMES));
+static NOTES: LazyLock<String> = LazyLock::new(|| filled(["", "", "", "", "", ""]));
+static TRANSITIONS: LazyLock<String> =
+    LazyLock::new(|| filled([EMITTED, SIGNAL_EVENTS, SIGNALS, SET, ARRAYS, NAMES]));
 
-fn filled(signals: &str, set: &str, arrays: &str, names: &str) -> String {
-    EXTEND
-        .replace("{signals}", signals)
-        .replace("{set}", set)
-        .replace("{arrays}", arrays)
-        .replace("{names}", names)
+fn filled(parts: [&str; 6]) -> String {
+    let names = ["{emitted}", "{events}", "{signals}", "{set}", "{arrays}", "{names}"];
+    names
+        .into_iter()
+        .zip(parts)
+        .fold(EXTEND.to_owned(), |sql, (name, part)| sql.replace(name, part))
 }
 
 const TYPES: [Type; 34] = [
@@ -91,10 +100,10 @@ const TYPES: [Type; 34] = [
     Type::INT8_ARRAY,
     Type::INT8_ARRAY,
     Type::INT8_ARRAY,
-    Type::UUID_ARRAY,
     Type::TEXT_ARRAY,
     Type::UUID_ARRAY,
     Type::INT8_ARRAY,
+    Type::BYTEA,
 ];
 /// How many of the parameters a batch without transitions has.
 const OF_NOTES: usize = 18;
@@ -123,10 +132,11 @@ pub(super) struct Columns<'a> {
     head_position: Vec<i64>,
     head_hash: Vec<&'a [u8]>,
     row: Rows<'a>,
-    signal_org: Vec<Uuid>,
     signal: Vec<&'a str>,
     signal_record: Vec<Uuid>,
     signal_position: Vec<i64>,
+    /// Of the key that signs the batch.
+    thumbprint: &'a [u8],
 }
 
 /// The rows as they are after the batch, apart from their heads.
@@ -165,9 +175,9 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn of(written: &'a [Linked<'a>]) -> Self {
-        let mut columns =
-            Self { moves: written.iter().any(|linked| linked.moves), ..Self::default() };
+    pub(super) fn of(written: &'a [Linked<'a>], thumbprint: &'a [u8]) -> Self {
+        let moves = written.iter().any(|linked| linked.moves);
+        let mut columns = Self { moves, thumbprint, ..Self::default() };
         let mut newest: HashMap<Uuid, &Record> = HashMap::new();
         for linked in written {
             newest.insert(linked.extended.record.id, &linked.extended.record);
@@ -184,7 +194,7 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    fn add(&mut self, Linked { item, extended, event, signals, answer, .. }: &'a Linked<'a>) {
+    fn add(&mut self, Linked { item, extended, event, signal, answer, .. }: &'a Linked<'a>) {
         let record = &extended.record;
         self.record.push(record.id);
         self.org.push(record.org_id);
@@ -194,9 +204,8 @@ impl<'a> Columns<'a> {
         self.entry.push(&extended.entry);
         self.body.push(&extended.body);
         self.event.push(event);
-        if *signals {
-            self.signal_org.push(record.org_id);
-            self.signal.push(SIGNAL_EMITTED);
+        if let Some(signal) = signal {
+            self.signal.push(signal.as_str());
             self.signal_record.push(record.id);
             self.signal_position.push(record.head_position);
         }
@@ -246,8 +255,8 @@ impl<'a> Columns<'a> {
             all.extend([&row.deadline as &(dyn ToSql + Sync), &row.limits, &row.due_at]);
             all.extend([&row.revisions as &(dyn ToSql + Sync), &row.criteria, &row.completion]);
             all.extend([&row.verdict as &(dyn ToSql + Sync), &row.evaluation, &row.dispute]);
-            all.extend([&self.signal_org as &(dyn ToSql + Sync), &self.signal]);
-            all.extend([&self.signal_record as &(dyn ToSql + Sync), &self.signal_position]);
+            all.extend([&self.signal as &(dyn ToSql + Sync), &self.signal_record]);
+            all.extend([&self.signal_position as &(dyn ToSql + Sync), &self.thumbprint]);
         }
         all
     }
