@@ -54,7 +54,7 @@ pub fn allowed(
     from: State,
     roles: Roles,
     facts: &Facts,
-) -> impl Iterator<Item = &'static Transition> {
+) -> impl Iterator<Item = &'static Transition> + use<> {
     let facts = *facts;
     TABLE.iter().filter(move |row| {
         row.from == from

@@ -34,6 +34,7 @@ const READS: [(&str, &[&str]); 22] = [
             "/v1/records?type=own-type-v1",
             "/v1/records?parentRecordId={record}",
             "/v1/records?principalAgentId={agent}",
+            "/v1/records?performerAgentId={agent}",
             "/v1/records?referenceKey=ticket&referenceValue=secret-17",
             "/v1/records?status=RECORDED&from=2020-01-01T00:00:00Z",
         ],
@@ -70,8 +71,28 @@ const TYPE_READS: [(&str, &[&str]); 2] = [
     ("/v1/types/_blank", &["/v1/types/_blank"]),
 ];
 /// What every mutation would do to A's things.
-const MUTATIONS: [(&str, &str, &str); 10] = [
+const MUTATIONS: [(&str, &str, &str); 22] = [
     ("/v1/records/{id}/notes", "/v1/records/{record}/notes", r#"{"text":"not mine"}"#),
+    ("/v1/records/{id}/amend", "/v1/records/{record}/amend", r#"{"criteria":{}}"#),
+    ("/v1/records/{id}/propose", "/v1/records/{record}/propose", "{}"),
+    ("/v1/records/{id}/accept", "/v1/records/{record}/accept", "{}"),
+    ("/v1/records/{id}/refuse", "/v1/records/{record}/refuse", "{}"),
+    ("/v1/records/{id}/activate", "/v1/records/{record}/activate", "{}"),
+    ("/v1/records/{id}/completions", "/v1/records/{record}/completions", r#"{"completion":{}}"#),
+    ("/v1/records/{id}/outcome", "/v1/records/{record}/outcome", r#"{"outcome":"accept"}"#),
+    ("/v1/records/{id}/cancel", "/v1/records/{record}/cancel", "{}"),
+    ("/v1/records/{id}/dispute", "/v1/records/{record}/dispute", r#"{"reason":"not mine"}"#),
+    (
+        "/v1/records/{id}/dispute/escalate",
+        "/v1/records/{record}/dispute/escalate",
+        r#"{"tier":2,"accessorAgentId":"{agent}"}"#,
+    ),
+    (
+        "/v1/records/{id}/dispute/resolve",
+        "/v1/records/{record}/dispute/resolve",
+        r#"{"resolution":"overturn"}"#,
+    ),
+    ("/v1/records/{id}/dispute/withdraw", "/v1/records/{record}/dispute/withdraw", "{}"),
     ("/v1/types", "/v1/types", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     ("/v1/types/preview", "/v1/types/preview", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     (

@@ -99,9 +99,13 @@ impl<'a> TypeView<'a> {
             "read the Type",
         );
         let enabled = self.disabled_at.is_none();
-        if enabled && self.notarize_only {
-            let what = "notarize a record of this Type";
-            steps = steps.post(Scope::RecordsWrite, "notarize", "/v1/records", what);
+        if enabled {
+            let (action, what) = if self.notarize_only {
+                ("notarize", "notarize a record of this Type")
+            } else {
+                ("create", "begin work of this Type under a gate")
+            };
+            steps = steps.post(Scope::RecordsWrite, action, "/v1/records", what);
         }
         if enabled {
             let (path, what) = (format!("{base}/versions"), "register its next version");

@@ -16,12 +16,12 @@ WITH incoming AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::bytea[], $5::bytea[], $6::bytea[],
         $7::bytea[], $8::text[])
     AS e(record_id, org_id, position, hash, previous, entry, body, event)
-), new_entries AS (
+){emitted}, new_entries AS (
     INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
     SELECT record_id, position, hash, previous, entry, body FROM incoming
 ), new_events AS (
     INSERT INTO events (org_id, kind, record_id, position)
-    SELECT org_id, event, record_id, position FROM incoming
+    SELECT org_id, event, record_id, position FROM incoming{events}
 ), new_keys AS (
     INSERT INTO idempotency_keys
         (scope, key, request_hash, status, response, record_id, position)
@@ -34,16 +34,16 @@ WHERE records.id = h.id";
 
 /// What a batch with a transition in it writes besides: most batches have none, and a statement
 /// pays for every column that it names.
-const SIGNALS: &str = ", emitted AS MATERIALIZED (
+const EMITTED: &str = ", emitted AS MATERIALIZED (
     SELECT * FROM unnest($31::text[], $32::uuid[], $33::int8[]) AS s(signal, record_id, position)
     JOIN incoming USING (record_id, position)
-), new_signals AS (
+)";
+const SIGNAL_EVENTS: &str = "
+    UNION ALL SELECT org_id, 'signal.emitted', record_id, position FROM emitted";
+const SIGNALS: &str = ", new_signals AS (
     INSERT INTO settlement_signals
         (record_id, position, org_id, signal, entry_hash, key_thumbprint)
     SELECT record_id, position, org_id, signal, hash, $34 FROM emitted
-), new_signal_events AS (
-    INSERT INTO events (org_id, kind, record_id, position)
-    SELECT org_id, 'signal.emitted', record_id, position FROM emitted
 )";
 const SET: &str = ", status = h.status, performer_agent_id = h.performer,
     accessor_agent_id = h.accessor, deadline = h.deadline, limits = h.limits, due_at = h.due_at,
@@ -56,15 +56,16 @@ const ARRAYS: &str = ", $19::text[], $20::uuid[], $21::uuid[], $22::timestamptz[
 const NAMES: &str = ", status, performer, accessor, deadline, limits, due_at, revisions, criteria,
     completion, verdict, evaluation, dispute";
 
-static NOTES: LazyLock<String> = LazyLock::new(|| filled("", "", "", ""));
-static TRANSITIONS: LazyLock<String> = LazyLock::new(|| filled(SIGNALS, SET, ARRAYS, NAMES));
+static NOTES: LazyLock<String> = LazyLock::new(|| filled(["", "", "", "", "", ""]));
+static TRANSITIONS: LazyLock<String> =
+    LazyLock::new(|| filled([EMITTED, SIGNAL_EVENTS, SIGNALS, SET, ARRAYS, NAMES]));
 
-fn filled(signals: &str, set: &str, arrays: &str, names: &str) -> String {
-    EXTEND
-        .replace("{signals}", signals)
-        .replace("{set}", set)
-        .replace("{arrays}", arrays)
-        .replace("{names}", names)
+fn filled(parts: [&str; 6]) -> String {
+    let names = ["{emitted}", "{events}", "{signals}", "{set}", "{arrays}", "{names}"];
+    names
+        .into_iter()
+        .zip(parts)
+        .fold(EXTEND.to_owned(), |sql, (name, part)| sql.replace(name, part))
 }
 
 const TYPES: [Type; 34] = [
