@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the Debian package `faketime` puts its library.
 pub(super) fn faketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?;
-    let libraries = folders.flatten().map(|f| f.path().join("faketime/libfaketime.so.1"));
-    libraries.into_iter().find(|library| library.is_file())
+    let mut libraries = folders.flatten().map(|f| f.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.is_file())
 }
 
 async fn start(base: &Base, number: usize, faketime: Option<&Path>) -> Result<Worker> {
