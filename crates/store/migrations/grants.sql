@@ -8,7 +8,9 @@ GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
-GRANT UPDATE (status, head_position, head_hash) ON records TO {role};
+GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,
+    limits, due_at, revisions, criteria_position, completion_position, verdict_position,
+    evaluation_position, dispute_position) ON records TO {role};
 GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
 GRANT INSERT, DELETE ON jobs, schedules, schedule_ticks, replicas TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};

@@ -23,13 +23,14 @@ mod rows;
 pub mod schedules;
 mod signer;
 mod store;
+pub mod transition;
 mod tx;
 pub mod types;
 mod upkeep;
 
 pub use clock::Clock;
 pub use config::StoreConfig;
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use health::DatabaseHealth;
 pub use installation::Installation;
 pub use signer::Signer;

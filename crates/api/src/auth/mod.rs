@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use deed_store::access::{ApiKey, Role};
+use deed_store::records::Actor;
 use uuid::Uuid;
 
 pub use scopes::{PROFILES, Profile, Scope, default_profile, profile};
@@ -54,6 +55,17 @@ impl Caller {
     #[must_use]
     pub fn org(&self) -> Option<Uuid> {
         self.key.org_id
+    }
+
+    /// Who this is to a record.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let (org, key) = (self.key.org_id.unwrap_or_default(), self.key.id);
+        match self.key.role {
+            Role::Agent => Actor::Agent { org, agent: self.key.agent_id.unwrap_or_default(), key },
+            Role::Admin => Actor::Admin { org, key },
+            Role::Platform => Actor::Platform,
+        }
     }
 
     /// The organisation that a request is about: the key's own, or for the platform the one that

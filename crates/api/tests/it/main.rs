@@ -19,4 +19,5 @@ mod probes;
 mod replay;
 mod scopes;
 mod system;
+mod type_rules;
 mod types;

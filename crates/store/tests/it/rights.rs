@@ -32,7 +32,12 @@ const UPDATES: [(&str, &str); 7] = [
     ("idempotency_keys", "response sealed status"),
     ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
     ("record_types", "disabled_at"),
-    ("records", "head_hash head_position status"),
+    (
+        "records",
+        "accessor_agent_id completion_position criteria_position deadline dispute_position due_at \
+         evaluation_position head_hash head_position limits performer_agent_id revisions status \
+         verdict_position",
+    ),
     ("replicas", "draining heartbeat_at"),
     ("schedules", "catch_up cron kind last_tick"),
 ];

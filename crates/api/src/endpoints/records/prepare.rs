@@ -1,18 +1,21 @@
 //! From a request to a signed record that waits for its INSERT.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use deed_chain::body;
 use deed_chain::entry::{Claims, Link};
 use deed_store::append::NewRecord;
 use deed_store::random;
-use deed_store::records::{MOST_DEPTH, Record, Status};
+use deed_store::records::{MOST_DEPTH, Record};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::gated::{self, Beginning, Wish, begin};
+use super::steps;
 use super::view::{self, EntryView, RecordView, WrittenView};
 use crate::auth::Caller;
 use crate::body::{misshapen, shaped};
@@ -54,6 +57,19 @@ pub(crate) struct CreateRecord {
     /// Record of the same organisation that delegates this one.
     #[serde(default)]
     pub parent_record_id: Option<Uuid>,
+    /// Under a gate: lock the criteria and start the work in the same call.
+    #[serde(default)]
+    pub auto_activate: bool,
+    /// Under a gate: agent that does the work; the caller's own when absent.
+    #[serde(default)]
+    pub performer_agent_id: Option<Uuid>,
+    /// Under a gate: when the work must be handed in (RFC 3339), at most the parent's.
+    #[serde(default)]
+    pub deadline: Option<DateTime<Utc>>,
+    /// Under a gate: up to 16 numbers by name, at most the parent's, which are inherited.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({ "amount": 100 }))]
+    pub limits: Option<BTreeMap<String, Number>>,
 }
 
 impl CreateRecord {
@@ -73,6 +89,7 @@ impl CreateRecord {
 /// A signed record and what the answer shows of it.
 pub(crate) struct Prepared {
     pub(crate) new: NewRecord,
+    loaded: Arc<LoadedType>,
     body: Value,
     signed_statement: String,
 }
@@ -90,7 +107,8 @@ impl Prepared {
                 signed_statement: self.signed_statement.clone(),
                 body: &self.body,
             },
-            next_steps: caller.map(|caller| view::next_steps(caller, record)),
+            next_steps: caller
+                .map(|caller| steps::all(caller, record, &self.loaded, record.created_at)),
         }
     }
 }
@@ -117,13 +135,21 @@ pub(crate) async fn prepare(
         Some(id) => Some(parent(app, id, org).await?),
         None => None,
     };
+    let wish = Wish {
+        auto_activate: request.auto_activate,
+        performer_agent_id: request.performer_agent_id,
+        deadline: request.deadline,
+        limits: request.limits,
+    };
+    let context = (&*loaded, principal, parent.as_ref());
+    let Beginning { status, bounds, work } = begin(app, caller, wish, context, now).await?;
     let id = random::uuid_v7(now);
     let record = Record {
         id,
         org_id: org,
         type_name: loaded.definition.name.clone(),
         type_version: loaded.definition.version,
-        status: Status::Recorded,
+        status,
         principal_agent_id: principal,
         requested_by: request.requested_by,
         created_by: caller.key.id,
@@ -133,9 +159,12 @@ pub(crate) async fn prepare(
         created_at: now,
         head_position: 0,
         head_hash: app.store().installation().genesis_hash,
+        limits: bounds.limits(),
+        deadline: bounds.deadline,
+        work,
     };
     let body = first_body(&record, &loaded, criteria, &request.references, parent.as_ref());
-    Ok(sign(app, record, body, request.references))
+    Ok(sign(app, record, body, request.references, loaded))
 }
 
 fn sign(
@@ -143,8 +172,10 @@ fn sign(
     mut record: Record,
     body: Value,
     references: BTreeMap<String, String>,
+    loaded: Arc<LoadedType>,
 ) -> Prepared {
     let (canonical, body_hash) = body::body_hash(&body);
+    let kind = gated::first_kind(&record);
     let installation = app.store().installation();
     let claims = Claims {
         issuer: installation.issuer.clone(),
@@ -155,6 +186,7 @@ fn sign(
     let entry = app.store().signer().sign(&claims, &body_hash);
     record.head_hash = entry.hash();
     Prepared {
+        loaded,
         signed_statement: entry.to_base64url(),
         new: NewRecord {
             record,
@@ -162,7 +194,7 @@ fn sign(
             previous: installation.genesis_hash,
             entry: entry.into_bytes(),
             body: canonical,
-            event: "record.recorded",
+            event: kind,
         },
         body,
     }
@@ -192,6 +224,7 @@ fn first_body(
     if let Some(requested_by) = &record.requested_by {
         about["requestedBy"] = json!(requested_by);
     }
+    gated::describe(&mut about, record);
     let mut fields = Map::new();
     fields.insert("record".to_owned(), about);
     fields.insert("criteria".to_owned(), criteria);
@@ -202,7 +235,7 @@ fn first_body(
         let link = json!({ "recordId": parent.id, "entryHash": parent.head_hash });
         fields.insert("parent".to_owned(), link);
     }
-    body::salted("record.recorded", &random::bytes(), fields)
+    body::salted(gated::first_kind(record), &random::bytes(), fields)
 }
 
 fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
@@ -214,17 +247,10 @@ fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
             "Use another Type, or have an administrator register a new one.",
         ));
     }
-    if definition.completion_schema.is_some() {
-        return Err(Problem::unprocessable(
-            "type-is-gated",
-            format!("the Type {} has a completion schema", definition.name),
-            "Use a Type without a completion schema: this version notarizes, it does not run the gated lifecycle yet.",
-        ));
-    }
     Ok(())
 }
 
-fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> {
+pub(super) fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> {
     loaded.criteria.validate(criteria).map_err(|violations| {
         let errors = violations.into_iter().map(|v| Violation {
             path: format!("/criteria{}", v.path),
