@@ -1,6 +1,7 @@
 //! The table of kinds; one file a kind.
 
 mod probe;
+mod sweep_expiry;
 mod sweep_partitions;
 mod sweep_recovery;
 mod sweep_retention;
@@ -21,6 +22,7 @@ const SWEEP_LIMIT: Duration = Duration::from_secs(600);
 pub fn kinds() -> Vec<Kind> {
     vec![
         Kind { concurrency: None, ..kind("probe", probe::run) },
+        kind("sweep.expiry", sweep_expiry::run),
         kind("sweep.recovery", sweep_recovery::run),
         kind("sweep.partitions", sweep_partitions::run),
         kind("sweep.retention", sweep_retention::run),
