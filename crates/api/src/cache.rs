@@ -8,6 +8,7 @@ use deed_store::access::ApiKey;
 use deed_store::types::RecordType;
 use deed_store::{Error, Store};
 use moka::future::Cache;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::problem::Problem;
@@ -46,17 +47,36 @@ impl Callers {
     }
 }
 
-/// A Type with its criteria schema ready to validate.
+/// A Type with its schemas ready to validate.
 pub(crate) struct LoadedType {
     pub(crate) definition: RecordType,
     pub(crate) criteria: Arc<Compiled>,
+    /// Of a Type with a gate.
+    pub(crate) gate: Option<Arc<Gate>>,
+}
+
+/// What a gate needs of its Type.
+pub(crate) struct Gate {
+    pub(crate) completion: Compiled,
+    /// Criteria and a completion that are valid by the schemas, if they could be made up.
+    pub(crate) criteria_example: Option<Value>,
+    pub(crate) completion_example: Option<Value>,
+}
+
+/// The schemas of one digest.
+#[derive(Clone)]
+struct Schemas {
+    criteria: Arc<Compiled>,
+    gate: Option<Arc<Gate>>,
+    /// Length of the schemas, by which the cache is bounded.
+    length: u32,
 }
 
 /// The newest version of each Type, and compiled schemas, which never change for one digest.
 pub(crate) struct Types {
     newest: Cache<(Uuid, String), Arc<LoadedType>>,
-    /// With the length of the schema, by which the cache is bounded.
-    compiled: Cache<[u8; 32], (Arc<Compiled>, u32)>,
+    versions: Cache<(Uuid, String, i32), Arc<LoadedType>>,
+    compiled: Cache<[u8; 32], Schemas>,
 }
 
 impl Types {
@@ -67,8 +87,13 @@ impl Types {
                 .max_capacity(MOST_SCHEMA_BYTES)
                 .time_to_live(max_age)
                 .build(),
+            versions: Cache::builder()
+                .weigher(|_, loaded: &Arc<LoadedType>| length(&loaded.definition))
+                .max_capacity(MOST_SCHEMA_BYTES)
+                .time_to_live(max_age)
+                .build(),
             compiled: Cache::builder()
-                .weigher(|_, (_, length): &(Arc<Compiled>, u32)| *length)
+                .weigher(|_, schemas: &Schemas| schemas.length)
                 .max_capacity(MOST_SCHEMA_BYTES)
                 .build(),
         }
@@ -99,35 +124,65 @@ impl Types {
         name: &str,
         version: i32,
     ) -> Result<Arc<LoadedType>, Problem> {
+        let key = (org, name.to_owned(), version);
+        if let Some(found) = self.versions.get(&key).await {
+            return Ok(found);
+        }
         let definition = store.record_type(org, name, Some(version)).await?;
-        Ok(Arc::new(self.load(definition).await?))
+        let loaded = Arc::new(self.load(definition).await?);
+        self.versions.insert(key, Arc::clone(&loaded)).await;
+        Ok(loaded)
     }
 
-    /// Forgets which version is the newest, after this process changed a Type.
+    /// Forgets which version is the newest and which are disabled, after this process changed a Type.
     pub(crate) fn forget(&self) {
         self.newest.invalidate_all();
+        self.versions.invalidate_all();
     }
 
     async fn load(&self, definition: RecordType) -> Result<LoadedType, Problem> {
         let digest = definition.digest.0;
-        if let Some((criteria, _)) = self.compiled.get(&digest).await {
-            return Ok(LoadedType { definition, criteria });
-        }
-        let text = definition.record_schema.clone();
-        let compiling = tokio::task::spawn_blocking(move || {
-            let schema = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-            Compiled::compile(&schema).map_err(|e| e.to_string())
-        });
-        let compiled = compiling.await.map_err(|e| e.to_string()).and_then(|result| result);
-        let criteria = Arc::new(compiled.map_err(|e| {
-            Problem::from(Error::Damaged(format!("the schema of Type {}: {e}", definition.name)))
-        })?);
-        let kept = (Arc::clone(&criteria), length(&definition));
-        self.compiled.insert(digest, kept).await;
-        Ok(LoadedType { definition, criteria })
+        let schemas = match self.compiled.get(&digest).await {
+            Some(found) => found,
+            None => {
+                let made = compile(&definition).await?;
+                self.compiled.insert(digest, made.clone()).await;
+                made
+            }
+        };
+        Ok(LoadedType { definition, criteria: schemas.criteria, gate: schemas.gate })
     }
 }
 
+/// Compiles on a thread of its own: a large schema takes milliseconds.
+async fn compile(definition: &RecordType) -> Result<Schemas, Problem> {
+    let (criteria, completion) =
+        (definition.record_schema.clone(), definition.completion_schema.clone());
+    let length = length(definition);
+    let compiling = tokio::task::spawn_blocking(move || {
+        let read = |text: &str| serde_json::from_str::<Value>(text).map_err(|e| e.to_string());
+        let criteria = read(&criteria)?;
+        let gate = match completion {
+            None => None,
+            Some(text) => {
+                let completion = read(&text)?;
+                Some(Arc::new(Gate {
+                    criteria_example: deed_schema::example(&criteria),
+                    completion_example: deed_schema::example(&completion),
+                    completion: Compiled::compile(&completion).map_err(|e| e.to_string())?,
+                }))
+            }
+        };
+        let criteria = Arc::new(Compiled::compile(&criteria).map_err(|e| e.to_string())?);
+        Ok(Schemas { criteria, gate, length })
+    });
+    let compiled = compiling.await.map_err(|e| e.to_string()).and_then(|result| result);
+    compiled.map_err(|e| {
+        Problem::from(Error::Damaged(format!("a schema of Type {}: {e}", definition.name)))
+    })
+}
+
 fn length(definition: &RecordType) -> u32 {
-    u32::try_from(definition.record_schema.len()).unwrap_or(u32::MAX)
+    let completion = definition.completion_schema.as_ref().map_or(0, String::len);
+    u32::try_from(definition.record_schema.len() + completion).unwrap_or(u32::MAX)
 }

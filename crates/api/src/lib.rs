@@ -45,8 +45,9 @@ impl App {
         let (router, document) = routes.finish();
         // What no operation serves is named and measured too.
         let elsewhere = AdmissionLayer::new(self.clone(), Access::Public, "none");
-        let docs: Router =
-            utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document.clone()).into();
+        let docs: Router = utoipa_swagger_ui::SwaggerUi::new("/docs")
+            .url("/openapi.json", document.clone())
+            .into();
         let router = router
             .fallback(not_found.layer(elsewhere.clone()))
             .method_not_allowed_fallback(method_not_allowed.layer(elsewhere.clone()))

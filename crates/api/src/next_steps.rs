@@ -1,6 +1,7 @@
 //! What the caller may do next: listed on every successful mutation, filtered by its scopes.
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::auth::{Caller, Scope};
@@ -16,6 +17,10 @@ pub(crate) struct NextStep {
     pub href: String,
     /// For people and agents.
     pub description: &'static str,
+    /// The least that the request's body must hold, to adapt; absent when it needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub body: Option<Value>,
 }
 
 /// Collects the steps that a caller has the scope for.
@@ -58,7 +63,21 @@ impl<'a> NextSteps<'a> {
         description: &'static str,
     ) -> Self {
         if self.caller.may(scope) {
-            self.steps.push(NextStep { action, method, href: href.into(), description });
+            self.steps.push(NextStep {
+                action,
+                method,
+                href: href.into(),
+                description,
+                body: None,
+            });
+        }
+        self
+    }
+
+    /// A step that was put together elsewhere.
+    pub(crate) fn push(mut self, scope: Scope, step: NextStep) -> Self {
+        if self.caller.may(scope) {
+            self.steps.push(step);
         }
         self
     }

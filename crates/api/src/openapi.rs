@@ -23,6 +23,7 @@ pub(crate) struct IdempotencyKey(
     ),
     tags(
         (name = "Records", description = "Notarize, read, export"),
+        (name = "Lifecycle", description = "Work under a gate: proposal, completion, verdict, dispute"),
         (name = "Types", description = "What a record of a kind looks like"),
         (name = "Access", description = "Organisations, agents, API keys"),
         (name = "Verification", description = "Public keys"),

@@ -6,6 +6,7 @@ use deed_store::Error;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::next_steps::NextStep;
 use crate::telemetry::in_request;
 
 /// Media type of a problem.
@@ -33,9 +34,27 @@ pub struct Problem {
     /// The single violations, when a schema refused the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Violation>,
+    /// Where the record is, when the state machine refused the request.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<Box<Standing>>,
     /// Seconds after which a retry makes sense (`Retry-After`).
     #[serde(skip)]
     pub retry_after: Option<u32>,
+}
+
+/// Where a record is, and what this caller may do about it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Standing {
+    /// State of the record.
+    #[schema(example = "AWAITING_VERDICT")]
+    pub(crate) current_state: &'static str,
+    /// Names of the actions that this caller may do in this state.
+    pub(crate) allowed_actions: Vec<&'static str>,
+    /// Where to read the record again.
+    pub(crate) refresh_url: String,
+    /// The allowed actions as requests.
+    pub(crate) next_steps: Vec<NextStep>,
 }
 
 /// One place of the request that does not fit.
@@ -63,6 +82,7 @@ impl Problem {
             recovery_hint: None,
             retryable: false,
             errors: Vec::new(),
+            standing: None,
             retry_after: None,
         }
     }
@@ -101,6 +121,13 @@ impl Problem {
         self
     }
 
+    /// Adds where the record is that the state machine refused to move.
+    #[must_use]
+    pub(crate) fn standing(mut self, standing: Standing) -> Self {
+        self.standing = Some(Box::new(standing));
+        self
+    }
+
     /// Adds the single violations.
     #[must_use]
     pub fn violations(mut self, errors: Vec<Violation>) -> Self {
@@ -133,6 +160,14 @@ impl From<Error> for Problem {
             Error::NotFound(what) => Self::not_found(what),
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail)
                 .hint("Read the current state first; the request conflicts with what is there."),
+            Error::Refused(refusal) => {
+                let (action, state) = (refusal.action.as_str(), refusal.record.status.as_str());
+                Self::unprocessable(
+                    "action-not-allowed",
+                    format!("{action} is refused in state {state}"),
+                    "Read the record: its nextSteps are what may be done now.",
+                )
+            }
             Error::IdempotencyMismatch => Self::unprocessable(
                 "idempotency-key-reused",
                 "this Idempotency-Key was used before with another request",

@@ -10,13 +10,22 @@ pub(crate) mod version;
 pub(crate) mod worker;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use deed_store::replicas::Tier;
 use deed_store::{Clock, Error, Signer, Store, StoreConfig};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::{Identity, Settings};
+
+/// Version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often a database that does not answer is asked again when a process starts, a second
 /// apart: a database that starts together with it, or that fails over, is soon there.
@@ -54,4 +63,23 @@ async fn listen(address: SocketAddr, variable: &str) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}, which {variable} is set to"))
+}
+
+/// This process in the table of replicas, until the end.
+struct Presence {
+    stop: CancellationToken,
+    beating: JoinHandle<()>,
+}
+
+impl Presence {
+    fn begin(store: &Store, id: Uuid, tier: Tier, draining: Arc<AtomicBool>) -> Self {
+        let stop = CancellationToken::new();
+        let beats = deed_worker::attend(store.clone(), id, tier, VERSION, draining, stop.clone());
+        Self { stop, beating: tokio::spawn(beats) }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        let _ = self.beating.await;
+    }
 }

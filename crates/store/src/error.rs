@@ -1,6 +1,20 @@
 //! The one error of the store. The API tier maps each kind to one problem.
 
+use deed_lifecycle::{Action, Denied};
 use tokio_postgres::error::SqlState;
+
+use crate::records::Record;
+
+/// What the state machine refused, and on what.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The record as it was when the action was tried.
+    pub record: Record,
+    /// What was tried.
+    pub action: Action,
+    /// Why it was refused.
+    pub denied: Denied,
+}
 
 /// Why a transaction did not happen, or may have happened.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +40,9 @@ pub enum Error {
         /// What stood in the way, for people.
         detail: String,
     },
+    /// The state machine refuses an action on a record.
+    #[error("{} is refused in state {}", .0.action.as_str(), .0.record.status.as_str())]
+    Refused(Box<Refusal>),
     /// The idempotency key was used before with another request.
     #[error("the idempotency key was used with another request")]
     IdempotencyMismatch,

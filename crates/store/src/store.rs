@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::clock::Clock;
 use crate::config::StoreConfig;
 use crate::error::Error;
@@ -22,6 +24,7 @@ struct Shared {
     installation: Installation,
     signer: Signer,
     clock: Clock,
+    jobs_added: Notify,
 }
 
 impl std::fmt::Debug for Store {
@@ -52,7 +55,8 @@ impl Store {
                 installation.issuer
             )));
         }
-        let store = Self { db, shared: Arc::new(Shared { installation, signer, clock }) };
+        let shared = Shared { installation, signer, clock, jobs_added: Notify::new() };
+        let store = Self { db, shared: Arc::new(shared) };
         if store.signing_keys().await?.get(store.signer().thumbprint()).is_none() {
             return Err(Error::Unfit(
                 "VAULT_SIGNING_KEY is not registered in this database: run `deed migrate` with it"
@@ -78,6 +82,17 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// Tells a worker of this process that a transaction with jobs was committed. Workers elsewhere
+    /// find them by polling.
+    pub fn wake_workers(&self) {
+        self.shared.jobs_added.notify_one();
+    }
+
+    /// Until [`Store::wake_workers`] is called, or at once when it was called meanwhile.
+    pub async fn jobs_added(&self) {
+        self.shared.jobs_added.notified().await;
     }
 
     /// Closes the pool; what is running finishes.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
+pub use deed_lifecycle::VerdictMode;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -23,6 +24,10 @@ pub struct RecordType {
     pub record_schema: String,
     /// JSON Schema of the completion, canonical JSON; a Type without one is notarize-only.
     pub completion_schema: Option<String>,
+    /// Who judges the completions of its records.
+    pub verdict_mode: VerdictMode,
+    /// Rules that judge, canonical JSON; there for every mode but `principal`.
+    pub rules_config: Option<String>,
     /// SHA-256 of the canonical manifest.
     pub digest: Hash,
     /// For people.
@@ -33,8 +38,8 @@ pub struct RecordType {
     pub disabled_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "org_id, name, version, record_schema, completion_schema, digest, \
-    description, created_at, disabled_at";
+const COLUMNS: &str = "org_id, name, version, record_schema, completion_schema, verdict_mode, \
+    rules_config, digest, description, created_at, disabled_at";
 
 impl RecordType {
     fn from_row(row: &Row) -> Result<Self, Error> {
@@ -44,12 +49,18 @@ impl RecordType {
             version: row.get(2),
             record_schema: row.get(3),
             completion_schema: row.get(4),
-            digest: rows::hash(row.get(5))?,
-            description: row.get(6),
-            created_at: row.get(7),
-            disabled_at: row.get(8),
+            verdict_mode: mode(row.get(5))?,
+            rules_config: row.get(6),
+            digest: rows::hash(row.get(7))?,
+            description: row.get(8),
+            created_at: row.get(9),
+            disabled_at: row.get(10),
         })
     }
+}
+
+fn mode(name: &str) -> Result<VerdictMode, Error> {
+    VerdictMode::parse(name).ok_or_else(|| Error::Damaged(format!("verdict mode {name:?}")))
 }
 
 impl Store {
@@ -148,7 +159,8 @@ pub async fn disable(tx: Tx<'_>, org: Uuid, name: &str, now: DateTime<Utc>) -> R
 }
 
 async fn insert(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
-    let sql = format!("INSERT INTO record_types ({COLUMNS}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)");
+    let sql =
+        format!("INSERT INTO record_types ({COLUMNS}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)");
     tx.client
         .execute(
             &sql,
@@ -158,6 +170,8 @@ async fn insert(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
                 &new.version,
                 &new.record_schema,
                 &new.completion_schema,
+                &new.verdict_mode.as_str(),
+                &new.rules_config,
                 &new.digest.0.as_slice(),
                 &new.description,
                 &new.created_at,

@@ -1,8 +1,19 @@
-//! The worker tier.
+//! The worker tier: claims jobs from the queue, works on them and settles them, and turns the ticks
+//! of the schedules into jobs.
 //!
-//! What it has so far is the port on which an orchestrator watches it: `/livez`, `/readyz` and
-//! `/metrics`, behind the same server as the API's.
+//! Architecture invariant: nothing here trusts the worker's own clock for what others see. Leases,
+//! delays and ticks are the database's; this process only measures how much time passes.
 
 mod health;
+mod jobs;
+mod kind;
+mod replica;
+mod runner;
+mod schedules;
 
 pub use health::health;
+pub use jobs::kinds;
+pub use kind::{Backoff, Handler, JobError, Kind};
+pub use replica::attend;
+pub use runner::{Worker, WorkerConfig};
+pub use schedules::SCHEDULES;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use deed_store::access::{ApiKey, Role};
+use deed_store::records::Actor;
 use uuid::Uuid;
 
 pub use scopes::{PROFILES, Profile, Scope, default_profile, profile};
@@ -52,6 +53,17 @@ impl Caller {
     #[must_use]
     pub fn org(&self) -> Option<Uuid> {
         self.key.org_id
+    }
+
+    /// Who this is to a record.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let (org, key) = (self.key.org_id.unwrap_or_default(), self.key.id);
+        match self.key.role {
+            Role::Agent => Actor::Agent { org, agent: self.key.agent_id.unwrap_or_default(), key },
+            Role::Admin => Actor::Admin { org, key },
+            Role::Platform => Actor::Platform,
+        }
     }
 
     /// The organisation that a request is about: the key's own, or for the platform the one that
@@ -110,7 +122,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 ///
 /// # Errors
 /// 401 without a valid key, 403 without the scope.
-pub(crate) async fn authenticate(app: &App, access: Access, headers: &HeaderMap) -> Result<Caller, Problem> {
+pub(crate) async fn authenticate(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     let key = bearer(headers).ok_or_else(|| {
         unauthorized("no API key came with the request")
             .hint("Send the header `Authorization: Bearer <API key>`.")

@@ -27,6 +27,10 @@ pub enum Scope {
     KeysRead,
     /// Mint, rotate and revoke API keys.
     KeysWrite,
+    /// Read the queue, the schedules and the replicas.
+    SystemRead,
+    /// Replay dead jobs.
+    JobsWrite,
 }
 
 impl Scope {
@@ -45,6 +49,8 @@ impl Scope {
             Self::AgentsWrite => "agents:write",
             Self::KeysRead => "keys:read",
             Self::KeysWrite => "keys:write",
+            Self::SystemRead => "system:read",
+            Self::JobsWrite => "jobs:write",
         }
     }
 }
@@ -63,8 +69,8 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsExport, RecordsRead,
-    RecordsWrite, TypesRead, TypesWrite,
+    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsExport,
+    RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -124,7 +130,7 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "platform-standard",
         role: Role::Platform,
-        description: "organisations, agents, keys and Types of the whole server; reads every record",
+        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue",
         scopes: &[
             RecordsRead,
             RecordsExport,
@@ -136,13 +142,15 @@ pub const PROFILES: [Profile; 9] = [
             AgentsWrite,
             KeysRead,
             KeysWrite,
+            SystemRead,
+            JobsWrite,
         ],
     },
     Profile {
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead],
+        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
     },
 ];
 

@@ -37,7 +37,7 @@ struct HealthView {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DatabaseView {
+pub(super) struct DatabaseView {
     reachable: bool,
     writable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,16 +98,7 @@ async fn readyz(State(app): State<App>) -> Result<Reply, Problem> {
 async fn health(State(app): State<App>) -> Result<Reply, Problem> {
     let seen = app.store().health().await.ok();
     let ready = seen.as_ref().is_some_and(DatabaseHealth::is_ready);
-    let database = DatabaseView {
-        server_version: seen.as_ref().map(|seen| seen.server_version.clone()),
-        latency_ms: seen.as_ref().map(|seen| seen.latency.as_secs_f64() * 1000.0),
-        pool: seen.as_ref().map(|seen| PoolView {
-            open: seen.pool.0,
-            idle: seen.pool.1,
-            most: seen.pool.2,
-        }),
-        ..brief(seen.as_ref())
-    };
+    let database = seen.as_ref().map_or_else(|| brief(None), DatabaseView::of);
     let status = if ready { "ok" } else { "unavailable" };
     answer(StatusCode::OK, &HealthView { status, version: VERSION, database: Some(database) })
 }
@@ -122,6 +113,19 @@ async fn metrics(State(app): State<App>) -> Response {
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response
+}
+
+impl DatabaseView {
+    /// Everything about a database that answered.
+    pub(super) fn of(seen: &DatabaseHealth) -> Self {
+        let (open, idle, most) = seen.pool;
+        Self {
+            server_version: Some(seen.server_version.clone()),
+            latency_ms: Some(seen.latency.as_secs_f64() * 1000.0),
+            pool: Some(PoolView { open, idle, most }),
+            ..brief(Some(seen))
+        }
+    }
 }
 
 fn brief(seen: Option<&DatabaseHealth>) -> DatabaseView {

@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 17] = [
+const READS: [(&str, &[&str]); 22] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -21,6 +21,10 @@ const READS: [(&str, &[&str]); 17] = [
     ("/v1/admin/api-keys", &["/v1/admin/api-keys", "/v1/admin/api-keys?orgId={org}"]),
     ("/v1/admin/orgs", &["/v1/admin/orgs"]),
     ("/v1/admin/scope-profiles", &["/v1/admin/scope-profiles"]),
+    ("/v1/admin/jobs", &["/v1/admin/jobs", "/v1/admin/jobs?state=waiting"]),
+    ("/v1/admin/replicas", &["/v1/admin/replicas"]),
+    ("/v1/admin/schedules", &["/v1/admin/schedules"]),
+    ("/v1/admin/system-health", &["/v1/admin/system-health"]),
     ("/v1/auth/me", &["/v1/auth/me"]),
     (
         "/v1/records",
@@ -30,18 +34,28 @@ const READS: [(&str, &[&str]); 17] = [
             "/v1/records?type=own-type-v1",
             "/v1/records?parentRecordId={record}",
             "/v1/records?principalAgentId={agent}",
+            "/v1/records?performerAgentId={agent}",
             "/v1/records?referenceKey=ticket&referenceValue=secret-17",
             "/v1/records?status=RECORDED&from=2020-01-01T00:00:00Z",
         ],
     ),
     ("/v1/records/{id}", &["/v1/records/{record}"]),
     ("/v1/records/{id}/entries", &["/v1/records/{record}/entries"]),
+    ("/v1/records/{id}/signals", &["/v1/records/{record}/signals"]),
     ("/v1/records/{id}/tree", &["/v1/records/{record}/tree"]),
     (
         "/v1/records/{id}/audit-export",
         &["/v1/records/{record}/audit-export", "/v1/records/{record}/audit-export?scope=tree"],
     ),
     ("/v1/types", &["/v1/types", "/v1/types?orgId={org}"]),
+];
+/// What only the platform reads.
+const PLATFORM_READS: [&str; 5] = [
+    "/v1/admin/jobs",
+    "/v1/admin/orgs",
+    "/v1/admin/replicas",
+    "/v1/admin/schedules",
+    "/v1/admin/system-health",
 ];
 /// The read routes of Types by name.
 const TYPE_READS: [(&str, &[&str]); 2] = [
@@ -57,8 +71,28 @@ const TYPE_READS: [(&str, &[&str]); 2] = [
     ("/v1/types/_blank", &["/v1/types/_blank"]),
 ];
 /// What every mutation would do to A's things.
-const MUTATIONS: [(&str, &str, &str); 10] = [
+const MUTATIONS: [(&str, &str, &str); 22] = [
     ("/v1/records/{id}/notes", "/v1/records/{record}/notes", r#"{"text":"not mine"}"#),
+    ("/v1/records/{id}/amend", "/v1/records/{record}/amend", r#"{"criteria":{}}"#),
+    ("/v1/records/{id}/propose", "/v1/records/{record}/propose", "{}"),
+    ("/v1/records/{id}/accept", "/v1/records/{record}/accept", "{}"),
+    ("/v1/records/{id}/refuse", "/v1/records/{record}/refuse", "{}"),
+    ("/v1/records/{id}/activate", "/v1/records/{record}/activate", "{}"),
+    ("/v1/records/{id}/completions", "/v1/records/{record}/completions", r#"{"completion":{}}"#),
+    ("/v1/records/{id}/outcome", "/v1/records/{record}/outcome", r#"{"outcome":"accept"}"#),
+    ("/v1/records/{id}/cancel", "/v1/records/{record}/cancel", "{}"),
+    ("/v1/records/{id}/dispute", "/v1/records/{record}/dispute", r#"{"reason":"not mine"}"#),
+    (
+        "/v1/records/{id}/dispute/escalate",
+        "/v1/records/{record}/dispute/escalate",
+        r#"{"tier":2,"accessorAgentId":"{agent}"}"#,
+    ),
+    (
+        "/v1/records/{id}/dispute/resolve",
+        "/v1/records/{record}/dispute/resolve",
+        r#"{"resolution":"overturn"}"#,
+    ),
+    ("/v1/records/{id}/dispute/withdraw", "/v1/records/{record}/dispute/withdraw", "{}"),
     ("/v1/types", "/v1/types", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     ("/v1/types/preview", "/v1/types/preview", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     (
@@ -75,7 +109,8 @@ const MUTATIONS: [(&str, &str, &str); 10] = [
 ];
 /// Mutations that name nothing of another organisation, or are the platform's; records are tested
 /// by themselves because they are refused with 422.
-const OTHER_MUTATIONS: [&str; 3] = ["/v1/records", "/v1/records/batch", "/v1/admin/orgs"];
+const OTHER_MUTATIONS: [&str; 4] =
+    ["/v1/records", "/v1/records/batch", "/v1/admin/orgs", "/v1/admin/jobs/{id}/replay"];
 
 /// What organisation A has.
 struct Things {
@@ -162,7 +197,7 @@ async fn what_is_hidden_from_others_is_shown_to_its_owner() {
     for (route, requests) in READS.iter().chain(&TYPE_READS) {
         for request in *requests {
             let answer = app.get(&a.org.admin, a.fill(request)).await;
-            if *route == "/v1/admin/orgs" {
+            if PLATFORM_READS.contains(route) {
                 answer.problem(403, "scope-missing");
                 continue;
             }

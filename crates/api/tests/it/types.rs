@@ -165,18 +165,6 @@ async fn a_disabled_type_takes_no_new_records_and_keeps_the_old_ones() {
 }
 
 #[tokio::test]
-async fn a_gated_type_takes_no_records_yet() {
-    let app = TestApp::new().await;
-    let org = app.org("a").await;
-    let mut wanted = definition("gated-v1", &json!({}));
-    wanted["completionSchema"] = json!({ "type": "object" });
-    let made = app.post(&org.admin, "/v1/types", wanted).await.ok(201);
-    assert_eq!(made["notarizeOnly"], false);
-    let refused = json!({ "type": "gated-v1", "criteria": {} });
-    app.post(&org.agent, "/v1/records", refused).await.problem(422, "type-is-gated");
-}
-
-#[tokio::test]
 async fn a_bad_schema_is_refused_with_its_place_and_a_hint() {
     let app = TestApp::new().await;
     let org = app.org("a").await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use deed_api::App;
 use deed_api::serve::serve;
+use deed_store::replicas::Tier;
 
 use crate::config::{Environment, Process, Settings};
 use crate::{commands, signals, telemetry};
@@ -26,7 +27,14 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let limits = config.limits.clone();
     let app = App::new(store.clone(), config, metrics);
     tracing::info!(address = %listener.local_addr()?, "listening");
+    let presence = commands::Presence::begin(
+        &store,
+        store.new_replica(),
+        Tier::Api,
+        Arc::clone(app.draining()),
+    );
     serve(listener, app.router().0, &limits, shutdown, Arc::clone(app.draining())).await?;
+    presence.end().await;
     store.close();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -9,21 +9,20 @@ mod guide;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, anyhow};
 use deed_api::serve::serve;
-use deed_api::{App, HttpLimits, Secret};
+use deed_api::{App, Secret};
 use deed_embedded::{Cluster, Stopped};
 use deed_store::Store;
-use metrics_exporter_prometheus::PrometheusHandle;
+use deed_store::replicas::Tier;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::database::Prepared;
 use self::folder::Folder;
 use crate::cli;
+use crate::commands::worker;
 use crate::config::{Environment, Process, Settings};
 use crate::{commands, output, signals, telemetry};
 
@@ -119,9 +118,22 @@ async fn serve_all(
     let limits = config.limits.clone();
     let app = App::new(store.clone(), config, metrics.clone());
     let stop_worker = CancellationToken::new();
-    let worker =
-        start_worker(settings, &store, metrics, limits.clone(), stop_worker.clone()).await?;
+    let health = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
+    let worker = tokio::spawn(worker::work(
+        store.clone(),
+        settings.worker(),
+        limits.clone(),
+        metrics,
+        health,
+        stop_worker.clone(),
+    ));
     let (router, draining, token) = (app.router().0, Arc::clone(app.draining()), shutdown.clone());
+    let presence = commands::Presence::begin(
+        &store,
+        store.new_replica(),
+        Tier::Api,
+        Arc::clone(app.draining()),
+    );
     let api = tokio::spawn(async move { serve(listener, router, &limits, token, draining).await });
 
     let welcomed = tokio::select! {
@@ -136,22 +148,10 @@ async fn serve_all(
     output::line("\nThe API has answered its last request; stopping the worker and PostgreSQL")?;
     stop_worker.cancel();
     worker.await??;
+    presence.end().await;
     store.close();
     welcomed?;
     Ok(served?)
-}
-
-async fn start_worker(
-    settings: &Settings,
-    store: &Store,
-    metrics: PrometheusHandle,
-    limits: HttpLimits,
-    shutdown: CancellationToken,
-) -> Result<JoinHandle<std::io::Result<()>>> {
-    let listener = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
-    let draining = Arc::new(AtomicBool::new(false));
-    let health = deed_worker::health(store.clone(), metrics, Arc::clone(&draining));
-    Ok(tokio::spawn(async move { serve(listener, health, &limits, shutdown, draining).await }))
 }
 
 /// Makes the first record where there is none, verifies it, and says what to do next.

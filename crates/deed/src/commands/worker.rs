@@ -1,11 +1,19 @@
 //! `deed worker`.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use deed_api::HttpLimits;
 use deed_api::serve::serve;
+use deed_store::Store;
+use deed_store::replicas::Tier;
+use deed_worker::{Worker, WorkerConfig};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Environment, Process, Settings};
 use crate::{commands, signals, telemetry};
@@ -21,11 +29,34 @@ pub(crate) async fn run() -> Result<ExitCode> {
         store = commands::connect(&settings, "deed-worker") => store?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
-    let draining = Arc::new(AtomicBool::new(false));
-    let health = deed_worker::health(store.clone(), metrics, Arc::clone(&draining));
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve(listener, health, &settings.http_limits(), shutdown, draining).await?;
+    let (config, limits) = (settings.worker(), settings.http_limits());
+    work(store.clone(), config, limits, metrics, listener, shutdown).await?;
     store.close();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Works, and answers on the health port, until `shutdown`; then finishes or gives back what is in
+/// hand.
+pub(crate) async fn work(
+    store: Store,
+    config: WorkerConfig,
+    limits: HttpLimits,
+    metrics: PrometheusHandle,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let (id, draining) = (store.new_replica(), Arc::new(AtomicBool::new(false)));
+    let presence = commands::Presence::begin(&store, id, Tier::Worker, Arc::clone(&draining));
+    let worker = Worker::new(store.clone(), id, deed_worker::kinds(), config);
+    let working = tokio::spawn(worker.run(Arc::clone(&draining), shutdown.clone()));
+    let health = deed_worker::health(store, metrics, Arc::clone(&draining));
+    let served = serve(listener, health, &limits, shutdown.clone(), draining).await;
+    // Without its health port a worker would be restarted anyway: let it end in good order.
+    shutdown.cancel();
+    let worked = working.await;
+    presence.end().await;
+    served?;
+    worked.map_err(io::Error::other)
 }

@@ -2,6 +2,7 @@
 
 use deed_api::{ApiConfig, HttpLimits, Secret};
 use deed_store::StoreConfig;
+use deed_worker::WorkerConfig;
 
 use super::kind::Value;
 use super::settings::Settings;
@@ -114,6 +115,15 @@ impl Settings {
     /// Where the worker reports its health.
     pub(crate) fn worker_listen(&self) -> std::net::SocketAddr {
         self.address(&table::WORKER_LISTEN_ADDRESS)
+    }
+
+    /// The worker.
+    pub(crate) fn worker(&self) -> WorkerConfig {
+        WorkerConfig {
+            concurrency: self.count(&table::WORKER_CONCURRENCY),
+            lease: self.duration(&table::WORKER_LEASE),
+            drain_timeout: self.duration(&table::WORKER_DRAIN_TIMEOUT),
+        }
     }
 
     /// How events are logged.

@@ -30,7 +30,7 @@ pub(crate) const FOREIGN: [&str; 13] = [
 ];
 
 /// All variables, in the order of the documentation.
-pub(crate) static TABLE: [&Variable; 27] = [
+pub(crate) static TABLE: [&Variable; 30] = [
     &DATABASE_URL,
     &DATABASE_MIGRATION_URL,
     &DATABASE_APP_ROLE,
@@ -54,6 +54,9 @@ pub(crate) static TABLE: [&Variable; 27] = [
     &HTTP_DRAIN_DELAY,
     &HTTP_SHUTDOWN_TIMEOUT,
     &WORKER_LISTEN_ADDRESS,
+    &WORKER_CONCURRENCY,
+    &WORKER_LEASE,
+    &WORKER_DRAIN_TIMEOUT,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &DEED_POSTGRES_BIN,
@@ -305,6 +308,38 @@ pub(crate) static WORKER_LISTEN_ADDRESS: Variable = Variable {
     default_in_up: Some(Default::Value("127.0.0.1:0")),
     used_by: &[Worker, Up],
     about: "Where the worker answers `/livez`, `/readyz` and `/metrics`.",
+};
+
+pub(crate) static WORKER_CONCURRENCY: Variable = Variable {
+    name: "WORKER_CONCURRENCY",
+    concern: Concern::Worker,
+    kind: Kind::Count(1, 10_000),
+    default: Default::Value("64"),
+    used_by: &[Worker, Up],
+    about: "Most jobs of one kind that a worker has in hand at once.",
+    ..BASE
+};
+
+pub(crate) static WORKER_LEASE: Variable = Variable {
+    name: "WORKER_LEASE",
+    concern: Concern::Worker,
+    kind: Kind::Duration(ms(1000), ms(600_000)),
+    default: Default::Value("10s"),
+    used_by: &[Worker, Up],
+    about: "How long a job belongs to a worker that gives no sign of life; then another takes it \
+            over. A working one extends it all the time.",
+    ..BASE
+};
+
+pub(crate) static WORKER_DRAIN_TIMEOUT: Variable = Variable {
+    name: "WORKER_DRAIN_TIMEOUT",
+    concern: Concern::Worker,
+    kind: Kind::Duration(ms(0), ms(600_000)),
+    default: Default::Value("15s"),
+    used_by: &[Worker, Up],
+    about: "After SIGTERM: how long jobs in hand may take before they are dropped and given back \
+            to the queue.",
+    ..BASE
 };
 
 pub(crate) static LOG_FORMAT: Variable = Variable {

@@ -117,6 +117,22 @@ impl Store {
         Ok(Page::cut(rows.await?.iter().map(agent).collect(), limit, |agent| agent.id))
     }
 
+    /// Whether there is such an agent, in any organisation.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn is_agent(&self, agent: Uuid) -> Result<bool, Error> {
+        self.db
+            .read("is_agent", move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT EXISTS (SELECT FROM agents WHERE id = $1)";
+                    let statement = tx.client.prepare_cached(sql).await?;
+                    Ok(tx.client.query_one(&statement, &[&agent]).await?.get(0))
+                })
+            })
+            .await
+    }
+
     /// Whether an agent belongs to an organisation.
     ///
     /// # Errors

@@ -172,7 +172,6 @@ impl<I: Item + Send + Sync + 'static, O: Send + 'static> Worker<I, O> {
         self.deferred = later;
         batch
     }
-
 }
 
 /// How a batch is written.

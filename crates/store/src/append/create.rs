@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
+use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
@@ -91,16 +92,16 @@ WITH accepted AS (
     SELECT * FROM unnest(
         $6::uuid[], $7::text[], $8::uuid[], $9::uuid[], $10::text[], $11::int4[], $12::text[],
         $13::uuid[], $14::text[], $15::uuid[], $16::uuid[], $17::uuid[], $18::int2[],
-        $19::timestamptz[], $20::bytea[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[])
+        $19::timestamptz[], $20::bytea[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[]{arrays})
     AS r(scope, key, id, org_id, type_name, type_version, status, principal_agent_id,
          requested_by, created_by, parent_id, root_id, depth, created_at, hash, previous, entry,
-         body, event)
+         body, event{bounded})
     WHERE key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a)
 ), new_records AS (
     INSERT INTO records (id, org_id, type_name, type_version, status, principal_agent_id,
-        requested_by, created_by, parent_id, root_id, depth, created_at, head_position, head_hash)
+        requested_by, created_by, parent_id, root_id, depth, created_at, head_position, head_hash{bounded})
     SELECT id, org_id, type_name, type_version, status, principal_agent_id, requested_by,
-        created_by, parent_id, root_id, depth, created_at, 0, hash FROM incoming
+        created_by, parent_id, root_id, depth, created_at, 0, hash{bounded} FROM incoming
 ), new_entries AS (
     INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
     SELECT id, 0, hash, previous, entry, body FROM incoming
@@ -119,14 +120,27 @@ const REFERENCES: &str = ", new_references AS (
     JOIN incoming i ON i.id = f.id
 )";
 
-/// [`CREATE`], with the references if there are any.
-fn statement(with_references: bool) -> &'static str {
-    static WITHOUT: LazyLock<String> = LazyLock::new(|| CREATE.replace("{references}", ""));
-    static WITH: LazyLock<String> = LazyLock::new(|| CREATE.replace("{references}", REFERENCES));
-    if with_references { &WITH } else { &WITHOUT }
+/// Added when a record of the batch is under a gate, or has bounds that its children inherit.
+const BOUNDED_ARRAYS: &str = ",
+        $30::timestamptz[], $31::text[], $32::timestamptz[], $33::text[], $34::uuid[]";
+const BOUNDED: &str = ", deadline, limits, due_at, verdict_mode, performer_agent_id";
+/// How many of the parameters a batch without such a record has.
+const UNBOUNDED: usize = 29;
+
+/// [`CREATE`], with what this batch needs.
+fn statement(with_references: bool, bounded: bool) -> &'static str {
+    static ALL: LazyLock<[String; 4]> = LazyLock::new(|| {
+        [(false, false), (true, false), (false, true), (true, true)].map(|(references, bounded)| {
+            CREATE
+                .replace("{references}", if references { REFERENCES } else { "" })
+                .replace("{arrays}", if bounded { BOUNDED_ARRAYS } else { "" })
+                .replace("{bounded}", if bounded { BOUNDED } else { "" })
+        })
+    });
+    &ALL[usize::from(with_references) + 2 * usize::from(bounded)]
 }
 
-const TYPES: [Type; 29] = [
+const TYPES: [Type; 34] = [
     Type::UUID_ARRAY,
     Type::TEXT_ARRAY,
     Type::BYTEA_ARRAY,
@@ -156,6 +170,12 @@ const TYPES: [Type; 29] = [
     Type::TEXT_ARRAY,
     Type::UUID_ARRAY,
     Type::INT8_ARRAY,
+    // From here on: bounded batches only.
+    Type::TIMESTAMPTZ_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TIMESTAMPTZ_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
 ];
 
 type Results = Vec<Result<Appended<()>, Error>>;
@@ -176,8 +196,9 @@ async fn write_batch(store: &Store, batch: &[Arc<Create>]) -> Result<Results, Er
     let lease = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
     let columns = Columns::of(batch);
-    let sql = statement(!columns.reference_of.is_empty());
-    let Ok(statement) = timeout_at(end, lease.prepare_typed_cached(sql, &TYPES)).await else {
+    let sql = statement(!columns.reference_of.is_empty(), columns.bounded);
+    let types = if columns.bounded { &TYPES[..] } else { &TYPES[..UNBOUNDED] };
+    let Ok(statement) = timeout_at(end, lease.prepare_typed_cached(sql, types)).await else {
         return Err(Error::Unavailable("the database does not answer".to_owned()));
     };
     let parameters = columns.parameters();
@@ -252,7 +273,7 @@ struct Columns<'a> {
     parent: Vec<Option<Uuid>>,
     root: Vec<Uuid>,
     depth: Vec<i16>,
-    created_at: Vec<chrono::DateTime<chrono::Utc>>,
+    created_at: Vec<DateTime<Utc>>,
     hash: Vec<&'a [u8]>,
     previous: Vec<&'a [u8]>,
     entry: Vec<&'a [u8]>,
@@ -261,6 +282,13 @@ struct Columns<'a> {
     reference_of: Vec<Uuid>,
     reference_key: Vec<&'a str>,
     reference_value: Vec<&'a str>,
+    /// Whether any record is under a gate or has bounds.
+    bounded: bool,
+    deadline: Vec<Option<DateTime<Utc>>>,
+    limits: Vec<Option<&'a str>>,
+    due_at: Vec<Option<DateTime<Utc>>>,
+    verdict_mode: Vec<Option<&'a str>>,
+    performer: Vec<Option<Uuid>>,
 }
 
 impl<'a> Columns<'a> {
@@ -304,6 +332,13 @@ impl<'a> Columns<'a> {
         self.entry.push(&new.entry);
         self.body.push(&new.body);
         self.event.push(new.event);
+        self.bounded |=
+            record.work.is_some() || record.deadline.is_some() || record.limits.is_some();
+        self.deadline.push(record.deadline);
+        self.limits.push(record.limits.as_deref());
+        self.due_at.push(record.due_at());
+        self.verdict_mode.push(record.work.as_ref().map(|work| work.mode.as_str()));
+        self.performer.push(record.work.as_ref().and_then(|work| work.performer_agent_id));
         for (key, value) in &new.references {
             self.reference_of.push(record.id);
             self.reference_key.push(key);
@@ -311,8 +346,8 @@ impl<'a> Columns<'a> {
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 29] {
-        [
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let mut all: Vec<&(dyn ToSql + Sync)> = vec![
             &self.key_scope,
             &self.key,
             &self.request_hash,
@@ -342,6 +377,11 @@ impl<'a> Columns<'a> {
             &self.reference_value,
             &self.response_record,
             &self.response_position,
-        ]
+        ];
+        if self.bounded {
+            all.extend([&self.deadline as &(dyn ToSql + Sync), &self.limits, &self.due_at]);
+            all.extend([&self.verdict_mode as &(dyn ToSql + Sync), &self.performer]);
+        }
+        all
     }
 }

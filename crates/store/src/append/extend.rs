@@ -1,5 +1,9 @@
-//! Further entries on existing chains: lock, read the heads, sign, write; two round trips a batch.
+//! More entries on existing chains: lock, read the rows, decide, sign, write; two round trips a
+//! batch. A note adds an entry and moves the head; a transition changes the row as well.
 
+mod columns;
+
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +11,22 @@ use std::sync::Arc;
 use deadpool_postgres::Client;
 use deed_chain::entry::{Claims, Link};
 use deed_chain::hash::Hash;
+use deed_lifecycle::Signal;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{Appended, as_slice, lock_key};
+use columns::Columns;
+
+use super::{Appended, lock_key};
 use crate::error::{Error, is_verdict};
 use crate::idempotency::{Idempotency, replay};
+use crate::queue::{self, NewJob};
 use crate::records::{COLUMNS, Record};
 use crate::response::Stored;
 use crate::store::Store;
+use crate::transition::{Step, Transition};
 use crate::tx::{Tx, observe, roll_back};
 
 /// Renders the answer of an append from what was written.
@@ -27,20 +36,32 @@ pub type Render = Box<dyn Fn(&Extended) -> Vec<u8> + Send + Sync>;
 pub struct Extend {
     /// The record.
     pub record: Uuid,
-    /// The caller's organisation: another one's record is not found. `None` for the platform.
-    pub org: Option<Uuid>,
-    /// Body in canonical form, and its hash.
-    pub body: (Vec<u8>, Hash),
+    /// What the entry says.
+    pub content: Content,
     /// Seconds since the Unix epoch.
     pub issued_at: i64,
-    /// Kind of the event that the entry causes.
-    pub event: &'static str,
     /// The request's key, if it came with one.
     pub idempotency: Option<Idempotency>,
     /// HTTP status of the answer.
     pub status: u16,
     /// Makes the answer that the caller, and a retry with the same key, gets.
     pub render: Render,
+}
+
+/// What an entry says, and what it changes besides the head.
+#[derive(Debug)]
+pub enum Content {
+    /// A body that was made beforehand; the row stays as it is.
+    Note {
+        /// The caller's organisation: another one's record is not found. `None` for the platform.
+        org: Option<Uuid>,
+        /// Body in canonical form, and its hash.
+        body: (Vec<u8>, Hash),
+        /// Kind of the event that the entry causes.
+        event: &'static str,
+    },
+    /// A step of the state machine, decided on the row as it is under the record's lock.
+    Transition(Box<Transition>),
 }
 
 impl fmt::Debug for Extend {
@@ -58,6 +79,8 @@ pub struct Extended {
     pub previous: Hash,
     /// COSE_Sign1 bytes.
     pub entry: Vec<u8>,
+    /// Body in canonical form.
+    pub body: Vec<u8>,
 }
 
 const LOCK: &str = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::int8[]) AS key";
@@ -66,26 +89,9 @@ const KEYS_USED: &str = "
 SELECT k.scope, k.key FROM unnest($1::uuid[], $2::text[]) AS k(scope, key)
 JOIN idempotency_keys USING (scope, key)";
 
-const EXTEND: &str = "
-WITH incoming AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::bytea[], $5::bytea[], $6::bytea[],
-        $7::bytea[], $8::text[])
-    AS e(record_id, org_id, position, hash, previous, entry, body, event)
-), new_entries AS (
-    INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
-    SELECT record_id, position, hash, previous, entry, body FROM incoming
-), new_events AS (
-    INSERT INTO events (org_id, kind, record_id, position)
-    SELECT org_id, event, record_id, position FROM incoming
-), new_keys AS (
-    INSERT INTO idempotency_keys
-        (scope, key, request_hash, status, response, record_id, position)
-    SELECT * FROM unnest($9::uuid[], $10::text[], $11::bytea[], $12::int2[], $13::bytea[],
-        $17::uuid[], $18::int8[])
-)
-UPDATE records SET head_position = h.position, head_hash = h.hash
-FROM unnest($14::uuid[], $15::int8[], $16::bytea[]) AS h(id, position, hash)
-WHERE records.id = h.id";
+/// The same without waiting: gives the keys that were free.
+const TRY_LOCK: &str = "
+SELECT key FROM unnest($1::int8[]) AS key WHERE pg_try_advisory_xact_lock(key)";
 
 type Results = Vec<Result<Appended<Vec<u8>>, Error>>;
 
@@ -95,21 +101,34 @@ pub(super) fn write<'a>(
 ) -> BoxFuture<'a, Result<Results, Error>> {
     Box::pin(async move {
         let started = Instant::now();
-        let mut result = write_batch(store, batch).await;
+        let mut result = write_batch(store, batch, Locks::Wait).await;
         if result.as_ref().is_err_and(Error::is_unique_violation) {
             // Another transaction committed an idempotency key after this one had looked for
             // it; a second look sees it.
-            result = write_batch(store, batch).await;
+            result = write_batch(store, batch, Locks::Wait).await;
         }
         observe("append_extend", started, &result);
         result
     })
 }
 
-async fn write_batch(store: &Store, batch: &[Arc<Extend>]) -> Result<Results, Error> {
+/// What to do about a record that another transaction holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Locks {
+    /// Wait for it.
+    Wait,
+    /// Leave it out: it is not found.
+    Skip,
+}
+
+pub(super) async fn write_batch(
+    store: &Store,
+    batch: &[Arc<Extend>],
+    locks: Locks,
+) -> Result<Results, Error> {
     let lease = store.db.checkout().await?;
     let end = Instant::now() + store.db.deadline();
-    match timeout_at(end, transaction(store, &lease, batch)).await {
+    match timeout_at(end, transaction(store, &lease, batch, locks)).await {
         Ok(Ok(results)) => {
             lease.settle();
             Ok(results)
@@ -127,8 +146,9 @@ async fn transaction(
     store: &Store,
     client: &Client,
     batch: &[Arc<Extend>],
+    locks: Locks,
 ) -> Result<Results, Error> {
-    let (mut heads, used) = open(client, batch).await?;
+    let (mut heads, used) = open(client, batch, locks).await?;
     let mut results = Vec::with_capacity(batch.len());
     let mut written = Vec::with_capacity(batch.len());
     for item in batch {
@@ -143,16 +163,38 @@ async fn transaction(
             })
         });
     }
-    let columns = Columns::of(&written);
-    let statement = client.prepare_typed_cached(EXTEND, &TYPES).await?;
-    // One round trip. COMMIT after a failed statement answers success (for a rollback), so the
-    // statement's own result is looked at first.
-    let parameters = columns.parameters();
-    let (inserted, committed) =
-        futures::join!(client.execute(&statement, &parameters), client.batch_execute("COMMIT"));
-    inserted.map_err(once_commit_was_sent)?;
-    committed.map_err(once_commit_was_sent)?;
+    commit(store, client, &written).await?;
     Ok(results)
+}
+
+/// Everything that the batch writes, and its COMMIT, in one round trip. COMMIT after a failed
+/// statement answers success (for a rollback), so each statement's own result is looked at first.
+async fn commit(store: &Store, client: &Client, written: &[Linked<'_>]) -> Result<(), Error> {
+    if written.is_empty() {
+        return client.batch_execute("COMMIT").await.map_err(once_commit_was_sent);
+    }
+    let columns = Columns::of(written, &store.signer().thumbprint().0);
+    let statement = client.prepare_typed_cached(columns.sql(), columns.types()).await?;
+    let parameters = columns.parameters();
+    let jobs = queue::Columns::of(written.iter().filter_map(|l| l.job.as_ref()), store.clock());
+    if jobs.is_empty() {
+        let (inserted, committed) =
+            futures::join!(client.execute(&statement, &parameters), client.batch_execute("COMMIT"));
+        inserted.map_err(once_commit_was_sent)?;
+        return committed.map_err(once_commit_was_sent);
+    }
+    let enqueue = client.prepare_typed_cached(queue::Columns::SQL, &queue::Columns::TYPES).await?;
+    let job_parameters = jobs.parameters();
+    let (inserted, enqueued, committed) = futures::join!(
+        client.execute(&statement, &parameters),
+        client.execute(&enqueue, &job_parameters),
+        client.batch_execute("COMMIT"),
+    );
+    inserted.map_err(once_commit_was_sent)?;
+    enqueued.map_err(once_commit_was_sent)?;
+    committed.map_err(once_commit_was_sent)?;
+    store.wake_workers();
+    Ok(())
 }
 
 fn once_commit_was_sent(e: tokio_postgres::Error) -> Error {
@@ -164,7 +206,11 @@ type Keys = HashSet<(Uuid, String)>;
 
 /// BEGIN, the locks in sorted order, and only then the heads: a statement's snapshot is as old as
 /// the statement, so one that waited for a lock itself would read the head of before the wait.
-async fn open(client: &Client, batch: &[Arc<Extend>]) -> Result<(Heads, Keys), Error> {
+async fn open(
+    client: &Client,
+    batch: &[Arc<Extend>],
+    wanted: Locks,
+) -> Result<(Heads, Keys), Error> {
     let mut ids: Vec<Uuid> = batch.iter().map(|item| item.record).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -175,14 +221,14 @@ async fn open(client: &Client, batch: &[Arc<Extend>]) -> Result<(Heads, Keys), E
     let (scopes, keys): (Vec<Uuid>, Vec<&str>) = keys.map(|i| (i.scope, i.key.as_str())).unzip();
     let heads = format!("SELECT {COLUMNS} FROM records WHERE id = ANY($1)");
     let (lock, heads, used) = (
-        client.prepare_cached(LOCK).await?,
+        client.prepare_cached(if wanted == Locks::Wait { LOCK } else { TRY_LOCK }).await?,
         client.prepare_cached(&heads).await?,
         client.prepare_cached(KEYS_USED).await?,
     );
     let by_lock: [&(dyn ToSql + Sync); 1] = [&locks];
     let by_id: [&(dyn ToSql + Sync); 1] = [&ids];
     let by_key: [&(dyn ToSql + Sync); 2] = [&scopes, &keys];
-    let (_, _, heads, used) = futures::try_join!(
+    let (_, locked, heads, used) = futures::try_join!(
         client.batch_execute("BEGIN"),
         client.query(&lock, &by_lock),
         client.query(&heads, &by_id),
@@ -193,6 +239,10 @@ async fn open(client: &Client, batch: &[Arc<Extend>]) -> Result<(Heads, Keys), E
         let record = Record::from_row(row)?;
         records.insert(record.id, record);
     }
+    if wanted == Locks::Skip {
+        let held: HashSet<i64> = locked.iter().map(|row| row.get(0)).collect();
+        records.retain(|id, _| held.contains(&lock_key(*id)));
+    }
     Ok((records, used.iter().map(|row| (row.get(0), row.get(1))).collect()))
 }
 
@@ -200,133 +250,74 @@ async fn open(client: &Client, batch: &[Arc<Extend>]) -> Result<(Heads, Keys), E
 struct Linked<'a> {
     item: &'a Extend,
     extended: Extended,
+    event: &'static str,
+    /// Whether the row changes in more than its head.
+    moves: bool,
+    signal: Option<Signal>,
+    job: Option<NewJob>,
     response: Vec<u8>,
     /// The response as it is stored under the request's key, if it came with one.
     answer: Option<Stored>,
 }
 
-/// Signs the next entry of a chain and moves the head that the batch knows.
+/// What an entry says, decided on the newest row that the batch knows.
+struct Decided<'a> {
+    body: Cow<'a, [u8]>,
+    body_hash: Hash,
+    event: &'static str,
+    /// The row afterwards and what else it causes; `None` for a note.
+    step: Option<(Record, Option<Signal>, Option<NewJob>)>,
+}
+
+fn decide<'a>(record: &Record, content: &'a Content) -> Result<Decided<'a>, Error> {
+    match content {
+        Content::Note { org, body: (body, hash), event } => {
+            if org.is_some_and(|org| org != record.org_id) {
+                return Err(Error::NotFound("record"));
+            }
+            Ok(Decided { body: Cow::Borrowed(body), body_hash: *hash, event, step: None })
+        }
+        Content::Transition(transition) => {
+            let Step { next, body, body_hash, event, signal, job } = transition.decide(record)?;
+            let step = Some((next, signal, job));
+            Ok(Decided { body: Cow::Owned(body), body_hash, event, step })
+        }
+    }
+}
+
+/// Decides, signs the next entry of a chain and moves the row that the batch knows.
 fn link<'a>(store: &Store, heads: &mut Heads, item: &'a Extend) -> Result<Linked<'a>, Error> {
-    let record = heads
-        .get_mut(&item.record)
-        .filter(|record| item.org.is_none_or(|org| org == record.org_id))
-        .ok_or(Error::NotFound("record"))?;
+    let record = heads.get_mut(&item.record).ok_or(Error::NotFound("record"))?;
+    let decided = decide(record, &item.content)?;
     let previous = record.head_hash;
     let position = record.head_position + 1;
+    let moves = decided.step.is_some();
+    let (signal, job) = match decided.step {
+        Some((next, signal, job)) => {
+            *record = next;
+            (signal, job)
+        }
+        None => (None, None),
+    };
     let claims = Claims {
         issuer: store.installation().issuer.clone(),
         subject: record.id,
         issued_at: item.issued_at,
         link: Some(Link { position: position.unsigned_abs(), previous, epoch: 0 }),
     };
-    let entry = store.signer().sign(&claims, &item.body.1);
+    let entry = store.signer().sign(&claims, &decided.body_hash);
     record.head_position = position;
     record.head_hash = entry.hash();
-    let extended = Extended { record: record.clone(), previous, entry: entry.as_bytes().to_vec() };
+    let extended = Extended {
+        record: record.clone(),
+        previous,
+        entry: entry.as_bytes().to_vec(),
+        body: decided.body.into_owned(),
+    };
     let response = (item.render)(&extended);
     let answer = item.idempotency.is_some().then(|| {
-        Stored::about(extended.record.id, position, &extended.entry, &item.body.0, &response)
+        Stored::about(extended.record.id, position, &extended.entry, &extended.body, &response)
     });
-    Ok(Linked { item, extended, response, answer })
-}
-
-const TYPES: [Type; 18] = [
-    Type::UUID_ARRAY,
-    Type::UUID_ARRAY,
-    Type::INT8_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::TEXT_ARRAY,
-    Type::UUID_ARRAY,
-    Type::TEXT_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::INT2_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::UUID_ARRAY,
-    Type::INT8_ARRAY,
-    Type::BYTEA_ARRAY,
-    Type::UUID_ARRAY,
-    Type::INT8_ARRAY,
-];
-
-/// The batch turned on its side: an array a column.
-#[derive(Default)]
-struct Columns<'a> {
-    record: Vec<Uuid>,
-    org: Vec<Uuid>,
-    position: Vec<i64>,
-    hash: Vec<&'a [u8]>,
-    previous: Vec<&'a [u8]>,
-    entry: Vec<&'a [u8]>,
-    body: Vec<&'a [u8]>,
-    event: Vec<&'a str>,
-    key_scope: Vec<Uuid>,
-    key: Vec<&'a str>,
-    request_hash: Vec<&'a [u8]>,
-    answer_status: Vec<i16>,
-    response: Vec<&'a [u8]>,
-    response_record: Vec<Option<Uuid>>,
-    response_position: Vec<Option<i64>>,
-    head_of: Vec<Uuid>,
-    head_position: Vec<i64>,
-    head_hash: Vec<&'a [u8]>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(written: &'a [Linked<'a>]) -> Self {
-        let mut columns = Self::default();
-        let mut newest: HashMap<Uuid, &Record> = HashMap::new();
-        for Linked { item, extended, answer, .. } in written {
-            let record = &extended.record;
-            columns.record.push(record.id);
-            columns.org.push(record.org_id);
-            columns.position.push(record.head_position);
-            columns.hash.push(as_slice(&record.head_hash));
-            columns.previous.push(as_slice(&extended.previous));
-            columns.entry.push(&extended.entry);
-            columns.body.push(&item.body.0);
-            columns.event.push(item.event);
-            newest.insert(record.id, record);
-            if let (Some(used), Some(answer)) = (&item.idempotency, answer) {
-                columns.key_scope.push(used.scope);
-                columns.key.push(&used.key);
-                columns.request_hash.push(as_slice(&used.request_hash));
-                columns.answer_status.push(i16::try_from(item.status).unwrap_or(i16::MAX));
-                columns.response.push(&answer.bytes);
-                columns.response_record.push(answer.entry.map(|entry| entry.0));
-                columns.response_position.push(answer.entry.map(|entry| entry.1));
-            }
-        }
-        for (id, record) in newest {
-            columns.head_of.push(id);
-            columns.head_position.push(record.head_position);
-            columns.head_hash.push(as_slice(&record.head_hash));
-        }
-        columns
-    }
-
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 18] {
-        [
-            &self.record,
-            &self.org,
-            &self.position,
-            &self.hash,
-            &self.previous,
-            &self.entry,
-            &self.body,
-            &self.event,
-            &self.key_scope,
-            &self.key,
-            &self.request_hash,
-            &self.answer_status,
-            &self.response,
-            &self.head_of,
-            &self.head_position,
-            &self.head_hash,
-            &self.response_record,
-            &self.response_position,
-        ]
-    }
+    let event = decided.event;
+    Ok(Linked { item, extended, event, moves, signal, job, response, answer })
 }

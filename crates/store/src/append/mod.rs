@@ -6,13 +6,14 @@
 
 mod batcher;
 mod create;
+mod expire;
 mod extend;
 
 use deed_chain::hash::Hash;
 use uuid::Uuid;
 
 pub use create::{Create, NewRecord};
-pub use extend::{Extend, Extended, Render};
+pub use extend::{Content, Extend, Extended, Render};
 
 use crate::error::Error;
 use crate::idempotency::{Idempotency, Replay};
@@ -60,7 +61,8 @@ impl Appender {
     /// Adds one entry to a record's chain and gives the answer that was rendered from it.
     ///
     /// # Errors
-    /// As [`Appender::create`], and [`Error::NotFound`] for a record that this caller has not.
+    /// As [`Appender::create`], [`Error::NotFound`] for a record that this caller has not, and
+    /// [`Error::Refused`] for a transition that the state machine does not allow.
     pub async fn extend(&self, item: Extend) -> Result<Appended<Vec<u8>>, Error> {
         self.extends.submit(item).await
     }

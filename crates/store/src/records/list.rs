@@ -19,6 +19,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Agent that answers for it.
     pub principal_agent_id: Option<Uuid>,
+    /// Agent that does the work.
+    pub performer_agent_id: Option<Uuid>,
     /// Delegating record.
     pub parent_id: Option<Uuid>,
     /// A join key and its value.
@@ -79,6 +81,7 @@ impl Conditions {
         all.add("type_name = ?", filter.type_name);
         all.add("status = ?", filter.status.map(|s| s.as_str()));
         all.add("principal_agent_id = ?", filter.principal_agent_id);
+        all.add("performer_agent_id = ?", filter.performer_agent_id);
         all.add("parent_id = ?", filter.parent_id);
         all.add("id >= uuid_floor(?)", filter.from.map(within_ids));
         all.add("id < uuid_floor(?)", filter.to.map(within_ids));

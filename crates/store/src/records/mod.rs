@@ -1,45 +1,27 @@
 //! Records: the current state of each, and what is read of their chains.
 
 mod chain;
+mod evaluation;
 mod list;
+mod signals;
+mod work;
 
 use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use deed_lifecycle::State as Status;
+
 pub use chain::{MOST_BYTES_IN_PAGE, MOST_IN_TREE, StoredEntry};
+pub use evaluation::EvaluationInput;
 pub use list::{Filter, Page};
+pub use signals::SettlementSignal;
+pub use work::{Actor, Work};
 
 use crate::error::Error;
 use crate::rows;
 use crate::store::Store;
-
-/// Where a record is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Notarized: the terminal state of a Type without a completion schema.
-    Recorded,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 1] = [Self::Recorded];
-
-    /// Its name in the database and on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recorded => "RECORDED",
-        }
-    }
-
-    /// The status of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-}
 
 /// Deepest chain of delegation: a root has depth 0.
 pub const MOST_DEPTH: i16 = 32;
@@ -75,12 +57,20 @@ pub struct Record {
     pub head_position: i64,
     /// Hash of its newest entry.
     pub head_hash: Hash,
+    /// Its own deadline, or the one that it inherited.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Numbers by name that neither it nor its children may exceed, as canonical JSON.
+    pub limits: Option<String>,
+    /// What its gate needs; `None` for a record that was only notarized.
+    pub work: Option<Work>,
 }
 
 /// The columns that [`Record::from_row`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, org_id, type_name, type_version, status, \
     principal_agent_id, requested_by, created_by, parent_id, root_id, depth, created_at, \
-    head_position, head_hash";
+    head_position, head_hash, deadline, limits, verdict_mode, performer_agent_id, \
+    accessor_agent_id, revisions, criteria_position, completion_position, verdict_position, \
+    evaluation_position, dispute_position";
 
 impl Record {
     pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
@@ -101,11 +91,23 @@ impl Record {
             created_at: row.get(11),
             head_position: row.get(12),
             head_hash: rows::hash(row.get(13))?,
+            deadline: row.get(14),
+            limits: row.get(15),
+            work: Work::from_row(row, 16)?,
         })
     }
 }
 
 impl Store {
+    /// One record that `actor` may read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and those of a read.
+    pub async fn record_for(&self, id: Uuid, actor: &Actor) -> Result<Record, Error> {
+        let record = self.record(id, None).await?;
+        if record.is_visible_to(actor) { Ok(record) } else { Err(Error::NotFound("record")) }
+    }
+
     /// One record; another organisation's is not found. `org` is `None` for the platform.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The store against a real PostgreSQL: migrations, the vault's guards, rights, the batchers.
+//! The store against a real PostgreSQL: migrations, the vault's guards, rights, the batchers, the queue.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,6 +6,9 @@ mod abandoned;
 mod batches;
 mod migrations;
 mod outcome;
+mod queue;
 mod rights;
+mod schedules;
 mod support;
+mod upkeep;
 mod vault;

@@ -110,7 +110,9 @@ async fn a_database_that_was_never_or_not_fully_migrated_is_not_served() {
     assert!(message.contains("deed migrate"), "{message}");
     run_migrations(&database.urls().owner, ISSUER, &signer()).await.unwrap();
     let client = connect(&database.urls().owner).await;
-    client.batch_execute("UPDATE refinery_schema_history SET version = 0").await.unwrap();
+    let unmigrate = "DELETE FROM refinery_schema_history WHERE version > 1;
+        UPDATE refinery_schema_history SET version = 0";
+    client.batch_execute(unmigrate).await.unwrap();
     let message = unfit(open(&database, ISSUER, signer()).await);
     assert!(message.contains("schema version 0") && message.contains("deed migrate"), "{message}");
 }

@@ -9,25 +9,38 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 17] = [
     ("agents", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
     ("events", "INSERT SELECT"),
     ("idempotency_keys", "DELETE INSERT SELECT"),
     ("installation", "SELECT"),
+    ("jobs", "DELETE INSERT SELECT"),
     ("orgs", "INSERT SELECT"),
     ("record_references", "INSERT SELECT"),
     ("record_types", "INSERT SELECT"),
     ("records", "INSERT SELECT"),
     ("refinery_schema_history", "SELECT"),
+    ("replicas", "DELETE INSERT SELECT"),
+    ("schedule_ticks", "DELETE INSERT SELECT"),
+    ("schedules", "DELETE INSERT SELECT"),
+    ("settlement_signals", "INSERT SELECT"),
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 4] = [
+const UPDATES: [(&str, &str); 7] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("idempotency_keys", "response sealed status"),
+    ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
     ("record_types", "disabled_at"),
-    ("records", "head_hash head_position status"),
+    (
+        "records",
+        "accessor_agent_id completion_position criteria_position deadline dispute_position due_at \
+         evaluation_position head_hash head_position limits performer_agent_id revisions status \
+         verdict_position",
+    ),
+    ("replicas", "draining heartbeat_at"),
+    ("schedules", "catch_up cron kind last_tick"),
 ];
 const FUNCTIONS: [&str; 4] =
     ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use deed_chain::entry::{Claims, Link};
 use deed_chain::{Hash, body, sha256};
-use deed_store::append::{Create, Extend, NewRecord};
+use deed_store::append::{Content, Create, Extend, NewRecord};
 use deed_store::idempotency::Idempotency;
 use deed_store::migrate::{Migration, Outcome, migrate};
 use deed_store::records::{Record, Status};
@@ -127,6 +127,9 @@ pub(crate) fn new_record(store: &Store, org: Uuid) -> NewRecord {
         created_at: now,
         head_position: 0,
         head_hash: entry.hash(),
+        deadline: None,
+        limits: None,
+        work: None,
     };
     NewRecord {
         record,
@@ -153,10 +156,12 @@ pub(crate) fn extend(record: Uuid, org: Uuid, idempotency: Option<Idempotency>) 
     let (body, body_hash): (Vec<u8>, Hash) = body::body_hash(&body);
     Extend {
         record,
-        org: Some(org),
-        body: (body, body_hash),
+        content: Content::Note {
+            org: Some(org),
+            body: (body, body_hash),
+            event: "record.note-added",
+        },
         issued_at: START / 1000,
-        event: "record.note-added",
         idempotency,
         status: 201,
         render: Box::new(|extended| extended.record.head_position.to_string().into_bytes()),

@@ -1,10 +1,11 @@
-//! Organisations, agents and API keys.
+//! Organisations, agents and API keys; and the server's own state.
 
 mod agents;
 mod api_keys;
 mod mint;
 mod orgs;
 mod profiles;
+mod system;
 
 pub use mint::platform_key;
 
@@ -14,6 +15,7 @@ use crate::auth::{Access, Scope};
 use crate::route::Routes;
 
 pub(crate) fn mount(routes: Routes) -> Routes {
+    let routes = system::mount(routes);
     routes
         .mount(Access::Scope(Scope::OrgsWrite), routes!(orgs::create))
         .mount(Access::Scope(Scope::OrgsRead), routes!(orgs::list))

@@ -1,10 +1,11 @@
 //! The answer of a notarization, written in one pass together with the recipe that a retry gets it
 //! from. It has the shape of [`WrittenView`](super::view::WrittenView), which documents it.
 
+use deed_store::append::NewRecord;
 use deed_store::recipe::{Answer, Phrase};
-use deed_store::records::MOST_DEPTH;
+use deed_store::records::{MOST_DEPTH, Record};
 
-use super::prepare::Prepared;
+use super::first_body::Parts;
 use super::view;
 use crate::auth::{Caller, Scope};
 
@@ -20,14 +21,18 @@ const STEPS: [Step; 5] = [
     (Scope::RecordsExport, Phrase::Export, Some(Phrase::ExportEnd)),
 ];
 
-/// The answer to one notarization, with the next steps of `caller`; and its recipe.
-pub(super) fn written(prepared: &Prepared, caller: &Caller) -> (Vec<u8>, Vec<u8>) {
-    let new = &prepared.new;
+/// Whether a record has nothing but what a notarization gives it: no work, no limit, no deadline.
+pub(super) fn is_plain(record: &Record) -> bool {
+    record.work.is_none() && record.limits.is_none() && record.deadline.is_none()
+}
+
+/// The answer to one notarization of a plain record, with the next steps of `caller`; and its recipe.
+pub(super) fn written(new: &NewRecord, parts: &Parts, caller: &Caller) -> (Vec<u8>, Vec<u8>) {
     let record = &new.record;
     let mut answer =
         Answer::about(record.id, &record.head_hash, &new.previous, &new.entry, &new.body);
     answer.literal(b"{");
-    write_members(&mut answer, prepared);
+    write_members(&mut answer, new, parts);
     answer.phrase(Phrase::NextSteps);
     let mut first = true;
     for (scope, before, after) in STEPS {
@@ -49,8 +54,8 @@ pub(super) fn written(prepared: &Prepared, caller: &Caller) -> (Vec<u8>, Vec<u8>
     answer.done()
 }
 
-fn write_members(answer: &mut Answer<'_>, prepared: &Prepared) {
-    let record = &prepared.new.record;
+fn write_members(answer: &mut Answer<'_>, new: &NewRecord, parts: &Parts) {
+    let record = &new.record;
     answer.phrase(Phrase::RecordId);
     answer.id();
     answer.phrase(Phrase::OrgId);
@@ -75,14 +80,18 @@ fn write_members(answer: &mut Answer<'_>, prepared: &Prepared) {
         answer.literal(b"\"");
     }
     answer.phrase(Phrase::RootRecordId);
-    if record.root_id == record.id { answer.id() } else { answer.uuid(record.root_id) }
+    if record.root_id == record.id {
+        answer.id()
+    } else {
+        answer.uuid(record.root_id)
+    }
     answer.literal(b"\"");
-    if let Some(references) = &prepared.parts.references {
+    if let Some(references) = &parts.references {
         answer.phrase(Phrase::References);
         answer.body(references.clone());
     }
     answer.phrase(Phrase::Criteria);
-    answer.body(prepared.parts.criteria.clone());
+    answer.body(parts.criteria.clone());
     answer.phrase(Phrase::CreatedAt);
     answer.literal(view::time(record.created_at).as_bytes());
     answer.phrase(Phrase::FirstHead);
@@ -94,7 +103,7 @@ fn write_members(answer: &mut Answer<'_>, prepared: &Prepared) {
     answer.phrase(Phrase::SignedStatement);
     answer.statement();
     answer.phrase(Phrase::Body);
-    answer.body(0..prepared.new.body.len());
+    answer.body(0..new.body.len());
     answer.literal(b"}");
 }
 
@@ -104,16 +113,16 @@ mod tests {
     use std::sync::Arc;
 
     use chrono::DateTime;
+    use deed_chain::base64url;
     use deed_chain::hash::Hash;
+    use deed_lifecycle::State;
     use deed_store::access::{ApiKey, Role};
-    use deed_store::append::NewRecord;
-    use deed_store::records::{Record, Status};
     use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
     use crate::auth::PROFILES;
-    use crate::endpoints::records::first_body::Parts;
+    use crate::endpoints::records::view::{EntryView, RecordView, WrittenView};
 
     fn record(depth: i16) -> Record {
         Record {
@@ -121,7 +130,7 @@ mod tests {
             org_id: Uuid::from_u128(2),
             type_name: "a-type".to_owned(),
             type_version: 12,
-            status: Status::Recorded,
+            status: State::Recorded,
             principal_agent_id: (depth > 0).then(|| Uuid::from_u128(3)),
             requested_by: (depth > 0).then(|| "the \"board\"\n".to_owned()),
             created_by: Uuid::from_u128(4),
@@ -131,10 +140,13 @@ mod tests {
             created_at: DateTime::from_timestamp_millis(1_700_000_000_001).unwrap(),
             head_position: 0,
             head_hash: Hash([7; 32]),
+            deadline: None,
+            limits: None,
+            work: None,
         }
     }
 
-    fn prepared(depth: i16) -> Prepared {
+    fn prepared(depth: i16) -> (NewRecord, Parts) {
         let body = br#"{"criteria":{"a":[1,"x"]},"references":{"k":"v"}}"#.to_vec();
         let references = (depth > 0).then_some(39..48);
         let new = NewRecord {
@@ -145,7 +157,7 @@ mod tests {
             body,
             event: "record.recorded",
         };
-        Prepared { new, parts: Parts { criteria: 12..25, references } }
+        (new, Parts { criteria: 12..25, references })
     }
 
     fn caller(profile: &str) -> Caller {
@@ -168,20 +180,30 @@ mod tests {
     fn it_says_what_the_documented_view_says() {
         for depth in [0, 1, MOST_DEPTH] {
             for profile in PROFILES {
-                let (prepared, caller) = (prepared(depth), caller(profile.name));
-                let (text, _) = written(&prepared, &caller);
-                let mut body = prepared.body();
-                if depth == 0 {
-                    body.as_object_mut().unwrap().remove("references");
+                let ((new, parts), caller) = (prepared(depth), caller(profile.name));
+                let body: Value = serde_json::from_slice(&new.body).unwrap();
+                let mut shown = body.clone();
+                if parts.references.is_none() {
+                    shown.as_object_mut().unwrap().remove("references");
                 }
-                let mut view = prepared.view(&body);
-                view.next_steps = Some(view::next_steps(&caller, &prepared.new.record));
-                let mut expected = serde_json::to_value(view).unwrap();
-                expected["entry"]["body"] = prepared.body();
-                let found: Value = serde_json::from_slice(&text).unwrap();
+                let entry = EntryView {
+                    position: 0,
+                    hash: new.record.head_hash,
+                    previous: new.previous,
+                    signed_statement: base64url::encode(&new.entry),
+                    body: &body,
+                };
+                let view = WrittenView {
+                    record: RecordView::full(&new.record, &shown),
+                    entry,
+                    next_steps: Some(view::next_steps(&caller, &new.record)),
+                };
+                let expected = serde_json::to_value(view).unwrap();
+                let found: Value =
+                    serde_json::from_slice(&written(&new, &parts, &caller).0).unwrap();
                 assert_eq!(found, expected, "depth {depth}, {}", profile.name);
+                assert_eq!(body["references"], json!({"k": "v"}));
             }
         }
-        assert_eq!(prepared(1).body()["references"], json!({"k": "v"}));
     }
 }

@@ -114,12 +114,11 @@ pub(crate) async fn batch(
 }
 
 /// The prepared items come with their bodies as values.
-fn view<'a>(
-    caller: &Caller,
-    items: &'a [Result<(Value, Prepared), Problem>],
-) -> BatchView<'a> {
+fn view<'a>(caller: &Caller, items: &'a [Result<(Value, Prepared), Problem>]) -> BatchView<'a> {
     let results = items.iter().map(|item| match item {
-        Ok((body, prepared)) => Outcome::Written { status: 201, written: prepared.view(body) },
+        Ok((body, prepared)) => {
+            Outcome::Written { status: 201, written: prepared.view(None, body) }
+        }
         Err(problem) => Outcome::Refused { status: problem.status, problem },
     });
     let next_steps = NextSteps::of(caller)

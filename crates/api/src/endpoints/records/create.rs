@@ -11,7 +11,7 @@ use super::view::WrittenView;
 use crate::auth::Caller;
 use crate::body::JsonMutation;
 use crate::problem::Problem;
-use crate::reply::Reply;
+use crate::reply::{Reply, render};
 use crate::state::App;
 
 #[utoipa::path(
@@ -38,9 +38,15 @@ pub(crate) async fn create(
                 return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
             }
         };
-    let (response, recipe) = answer::written(&prepared, &caller);
     let status = StatusCode::CREATED;
-    let item = Create::one(prepared.new, idempotency, status.as_u16(), recipe);
+    let (response, item) = if answer::is_plain(&prepared.new.record) {
+        let (response, recipe) = answer::written(&prepared.new, &prepared.parts, &caller);
+        (response, Create::one(prepared.new, idempotency, status.as_u16(), recipe))
+    } else {
+        let response = render(&prepared.view(Some(&caller), &prepared.body()))?;
+        let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);
+        (response, item)
+    };
     let done = match app.appender().create(item).await? {
         Appended::Written(()) => Appended::Written(Bytes::from(response)),
         Appended::Replayed(replay) => Appended::Replayed(replay),

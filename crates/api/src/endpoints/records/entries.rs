@@ -26,7 +26,7 @@ pub(crate) async fn entries(
     Path(id): Path<Uuid>,
     Query(page): Query<PageQuery>,
 ) -> Result<Reply, Problem> {
-    let record = app.store().record(id, caller.org()).await?;
+    let record = app.store().record_for(id, &caller.actor()).await?;
     let limit = i64::try_from(page.limit()?).unwrap_or(i64::MAX);
     let after = match page.after_text()? {
         None => -1,

@@ -67,7 +67,7 @@ pub(crate) async fn export(
     Query(export): Query<Export>,
 ) -> Result<Response, Problem> {
     let records = match export.scope {
-        Coverage::Record => vec![app.store().record(id, caller.org()).await?],
+        Coverage::Record => vec![app.store().record_for(id, &caller.actor()).await?],
         Coverage::Tree => app.store().tree(id, caller.org()).await?,
     };
     let chains = chains(&app, &records).await?;

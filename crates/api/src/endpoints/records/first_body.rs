@@ -41,7 +41,9 @@ impl FirstBody<'_> {
         let from = out.len();
         json::write_value(criteria, &mut out);
         let criteria = from..out.len();
-        out.extend_from_slice(br#","kind":"record.recorded""#);
+        out.extend_from_slice(br#","kind":""#);
+        out.extend_from_slice(kind(self.record).as_bytes());
+        out.push(b'"');
         if let Some(parent) = self.parent {
             out.extend_from_slice(br#","parent":{"entryHash":""#);
             out.extend_from_slice(parent.head_hash.to_string().as_bytes());
@@ -69,10 +71,24 @@ impl FirstBody<'_> {
         out.extend_from_slice(view::time(record.created_at).as_bytes());
         out.extend_from_slice(br#"","createdBy":""#);
         uuid(record.created_by, out);
+        if let Some(deadline) = record.deadline {
+            out.extend_from_slice(br#"","deadline":""#);
+            out.extend_from_slice(view::time(deadline).as_bytes());
+        }
         out.extend_from_slice(br#"","id":""#);
         uuid(record.id, out);
-        out.extend_from_slice(br#"","orgId":""#);
+        out.push(b'"');
+        if let Some(limits) = &record.limits {
+            out.extend_from_slice(br#","limits":"#);
+            out.extend_from_slice(limits.as_bytes());
+        }
+        out.extend_from_slice(br#","orgId":""#);
         uuid(record.org_id, out);
+        let work = record.work.as_ref();
+        if let Some(performer) = work.and_then(|work| work.performer_agent_id) {
+            out.extend_from_slice(br#"","performerAgentId":""#);
+            uuid(performer, out);
+        }
         if let Some(agent) = record.principal_agent_id {
             out.extend_from_slice(br#"","principalAgentId":""#);
             uuid(agent, out);
@@ -90,8 +106,18 @@ impl FirstBody<'_> {
         out.extend_from_slice(definition.digest.to_string().as_bytes());
         out.extend_from_slice(br#"","typeVersion":"#);
         out.extend_from_slice(definition.version.to_string().as_bytes());
+        if let Some(work) = work {
+            out.extend_from_slice(br#","verdictMode":""#);
+            out.extend_from_slice(work.mode.as_str().as_bytes());
+            out.push(b'"');
+        }
         out.push(b'}');
     }
+}
+
+/// Kind of a record's first entry and of its event.
+pub(super) fn kind(record: &Record) -> &'static str {
+    if record.work.is_some() { "record.created" } else { "record.recorded" }
 }
 
 fn uuid(id: Uuid, out: &mut Vec<u8>) {

@@ -27,6 +27,8 @@ pub(crate) struct Search {
     status: Option<String>,
     /// Agent that answers for it.
     principal_agent_id: Option<Uuid>,
+    /// Agent that does the work.
+    performer_agent_id: Option<Uuid>,
     /// Record that delegated it.
     parent_record_id: Option<Uuid>,
     /// Name of a join key; needs referenceValue.
@@ -93,6 +95,7 @@ fn filter(caller: &Caller, search: Search) -> Result<Filter, Problem> {
         type_name: search.type_name,
         status: status.transpose()?,
         principal_agent_id: search.principal_agent_id,
+        performer_agent_id: search.performer_agent_id,
         parent_id: search.parent_record_id,
         reference,
         from: search.from,

@@ -1,17 +1,36 @@
-//! Notarize, read and export records.
+//! Notarize, read and export records, and the lifecycle of those under a gate.
 
+mod accept;
+mod activate;
+mod amend;
 mod answer;
+mod attempt;
 mod batch;
+mod bounds;
+mod cancel;
+mod complete;
 mod create;
+mod dispute;
 mod entries;
+mod escalate;
 mod export;
 mod first_body;
+mod gated;
 mod list;
 mod notes;
+mod outcome;
 mod prepare;
+mod propose;
 mod read;
+mod refusal;
+mod refuse;
+mod resolve;
+mod signals;
+mod steps;
 mod tree;
 pub(crate) mod view;
+mod withdraw;
+mod work_view;
 
 use utoipa_axum::routes;
 
@@ -26,6 +45,19 @@ pub(crate) fn mount(routes: Routes) -> Routes {
         .mount(Access::Scope(Scope::RecordsRead), routes!(read::read))
         .mount(Access::Scope(Scope::RecordsRead), routes!(entries::entries))
         .mount(Access::Scope(Scope::RecordsRead), routes!(tree::tree))
+        .mount(Access::Scope(Scope::RecordsRead), routes!(signals::signals))
         .mount(Access::Scope(Scope::RecordsWrite), routes!(notes::add))
         .mount(Access::Scope(Scope::RecordsExport), routes!(export::export))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(amend::amend))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(propose::propose))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(accept::accept))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(refuse::refuse))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(activate::activate))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(complete::complete))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(outcome::outcome))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(cancel::cancel))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(dispute::dispute))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(escalate::escalate))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(resolve::resolve))
+        .mount(Access::Scope(Scope::RecordsWrite), routes!(withdraw::withdraw))
 }

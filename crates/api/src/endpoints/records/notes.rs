@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use deed_chain::{base64url, body};
-use deed_store::append::{Appended, Extend, Extended};
+use deed_store::append::{Appended, Content, Extend, Extended};
 use deed_store::random;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -65,10 +65,8 @@ pub(crate) async fn add(
     let org = caller.org();
     let item = Extend {
         record,
-        org,
-        body: (canonical, body_hash),
+        content: Content::Note { org, body: (canonical, body_hash), event: "record.note-added" },
         issued_at: now.timestamp(),
-        event: "record.note-added",
         idempotency,
         status: StatusCode::CREATED.as_u16(),
         render: Box::new(move |extended| answer(&caller, &body, extended)),

@@ -1,6 +1,7 @@
 //! From a request to a signed record that waits for its INSERT.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use deed_chain::base64url;
@@ -8,13 +9,15 @@ use deed_chain::entry::{Claims, Link};
 use deed_chain::hash::sha256;
 use deed_store::append::NewRecord;
 use deed_store::random;
-use deed_store::records::{MOST_DEPTH, Record, Status};
+use deed_store::records::{MOST_DEPTH, Record};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::first_body::{FirstBody, Parts};
+use super::first_body::{self, FirstBody, Parts};
+use super::gated::{Beginning, Wish, begin};
+use super::steps;
 use super::view::{EntryView, RecordView, WrittenView};
 use crate::auth::Caller;
 use crate::body::{misshapen, shaped};
@@ -56,6 +59,19 @@ pub(crate) struct CreateRecord {
     /// Record of the same organisation that delegates this one.
     #[serde(default)]
     pub parent_record_id: Option<Uuid>,
+    /// Under a gate: lock the criteria and start the work in the same call.
+    #[serde(default)]
+    pub auto_activate: bool,
+    /// Under a gate: agent that does the work; the caller's own when absent.
+    #[serde(default)]
+    pub performer_agent_id: Option<Uuid>,
+    /// Under a gate: when the work must be handed in (RFC 3339), at most the parent's.
+    #[serde(default)]
+    pub deadline: Option<DateTime<Utc>>,
+    /// Under a gate: up to 16 numbers by name, at most the parent's, which are inherited.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({ "amount": 100 }))]
+    pub limits: Option<BTreeMap<String, Number>>,
 }
 
 impl CreateRecord {
@@ -76,6 +92,7 @@ impl CreateRecord {
 pub(crate) struct Prepared {
     pub(crate) new: NewRecord,
     pub(crate) parts: Parts,
+    pub(crate) loaded: Arc<LoadedType>,
 }
 
 impl Prepared {
@@ -84,8 +101,8 @@ impl Prepared {
         serde_json::from_slice(&self.new.body).unwrap_or_default()
     }
 
-    /// The answer without next steps; `body` is [`Prepared::body`].
-    pub(crate) fn view<'a>(&'a self, body: &'a Value) -> WrittenView<'a> {
+    /// The answer, with the next steps of `caller` if it is given; `body` is [`Prepared::body`].
+    pub(crate) fn view<'a>(&'a self, caller: Option<&Caller>, body: &'a Value) -> WrittenView<'a> {
         let record = &self.new.record;
         WrittenView {
             record: RecordView::full(record, body),
@@ -96,7 +113,8 @@ impl Prepared {
                 signed_statement: base64url::encode(&self.new.entry),
                 body,
             },
-            next_steps: None,
+            next_steps: caller
+                .map(|caller| steps::all(caller, record, &self.loaded, record.created_at)),
         }
     }
 }
@@ -123,13 +141,21 @@ pub(crate) async fn prepare(
         Some(id) => Some(parent(app, id, org).await?),
         None => None,
     };
+    let wish = Wish {
+        auto_activate: request.auto_activate,
+        performer_agent_id: request.performer_agent_id,
+        deadline: request.deadline,
+        limits: request.limits,
+    };
+    let context = (&*loaded, principal, parent.as_ref());
+    let Beginning { status, bounds, work } = begin(app, caller, wish, context, now).await?;
     let id = random::uuid_v7(now);
     let record = Record {
         id,
         org_id: org,
         type_name: loaded.definition.name.clone(),
         type_version: loaded.definition.version,
-        status: Status::Recorded,
+        status,
         principal_agent_id: principal,
         requested_by: request.requested_by,
         created_by: caller.key.id,
@@ -139,10 +165,13 @@ pub(crate) async fn prepare(
         created_at: now,
         head_position: 0,
         head_hash: app.store().installation().genesis_hash,
+        limits: bounds.limits(),
+        deadline: bounds.deadline,
+        work,
     };
     let first = FirstBody { record: &record, loaded: &loaded, parent: parent.as_ref() };
     let (body, parts) = first.write(&criteria, &request.references);
-    Ok(Prepared { new: sign(app, record, body, request.references), parts })
+    Ok(Prepared { new: sign(app, record, body, request.references), parts, loaded })
 }
 
 fn sign(
@@ -161,12 +190,12 @@ fn sign(
     let entry = app.store().signer().sign(&claims, &sha256(&body));
     record.head_hash = entry.hash();
     NewRecord {
+        event: first_body::kind(&record),
         record,
         references: references.into_iter().collect(),
         previous: installation.genesis_hash,
         entry: entry.into_bytes(),
         body,
-        event: "record.recorded",
     }
 }
 
@@ -179,17 +208,10 @@ fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
             "Use another Type, or have an administrator register a new one.",
         ));
     }
-    if definition.completion_schema.is_some() {
-        return Err(Problem::unprocessable(
-            "type-is-gated",
-            format!("the Type {} has a completion schema", definition.name),
-            "Use a Type without a completion schema: this version notarizes, it does not run the gated lifecycle yet.",
-        ));
-    }
     Ok(())
 }
 
-fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> {
+pub(super) fn check_criteria(loaded: &LoadedType, criteria: &Value) -> Result<(), Problem> {
     loaded.criteria.validate(criteria).map_err(|violations| {
         let errors = violations.into_iter().map(|v| Violation {
             path: format!("/criteria{}", v.path),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::work_view::WorkView;
 use crate::auth::{Caller, Scope};
 use crate::next_steps::{NextStep, NextSteps};
 use crate::problem::{Problem, internal_error};
@@ -28,7 +29,7 @@ pub(crate) struct RecordView<'a> {
     #[serde(rename = "type")]
     type_name: &'a str,
     type_version: i32,
-    /// State; `RECORDED` is terminal.
+    /// State, see docs/state-machine.md.
     #[schema(example = "RECORDED")]
     status: &'static str,
     /// Agent that answers for it.
@@ -52,6 +53,17 @@ pub(crate) struct RecordView<'a> {
     criteria: Option<&'a Value>,
     #[schema(format = DateTime)]
     created_at: String,
+    /// When the work must be handed in, its own or inherited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    deadline: Option<String>,
+    /// Numbers by name that neither it nor what is delegated below it may exceed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    limits: Option<Value>,
+    /// Of a record under a gate.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    work: Option<WorkView>,
     /// Its newest entry.
     head: HeadView,
 }
@@ -82,8 +94,16 @@ impl<'a> RecordView<'a> {
             references: None,
             criteria: None,
             created_at: time(record.created_at),
+            deadline: record.deadline.map(time),
+            limits: record.limits.as_ref().and_then(|limits| serde_json::from_str(limits).ok()),
+            work: WorkView::of(record),
             head: HeadView { position: record.head_position, hash: record.head_hash },
         }
+    }
+
+    /// With criteria that were amended after the first entry.
+    pub(crate) fn with_criteria(self, amended: &'a Value) -> Self {
+        Self { criteria: amended.get("criteria"), ..self }
     }
 
     /// A record with what the body of its first entry says.
@@ -148,14 +168,27 @@ pub(crate) fn next_steps(caller: &Caller, record: &Record) -> Vec<NextStep> {
     let base = format!("/v1/records/{}", record.id);
     let steps = NextSteps::of(caller)
         .get(Scope::RecordsRead, "read", base.clone(), "read the record")
-        .get(Scope::RecordsRead, "entries", format!("{base}/entries"), "read its signed entries")
-        .post(
+        .get(Scope::RecordsRead, "entries", format!("{base}/entries"), "read its signed entries");
+    let judged = record.work.as_ref().is_some_and(|work| work.verdict_position.is_some());
+    let steps = if judged {
+        let what = "read the settlement signals of its verdicts";
+        steps.get(Scope::RecordsRead, "signals", format!("{base}/signals"), what)
+    } else {
+        steps
+    };
+    // The third party of a dispute reads another organisation's chain and adds nothing to it.
+    let own = caller.org().is_none_or(|org| org == record.org_id);
+    let steps = if own {
+        steps.post(
             Scope::RecordsWrite,
             "add-note",
             format!("{base}/notes"),
             "append a signed note: a correction adds, it never edits",
-        );
-    let steps = if record.depth < MOST_DEPTH {
+        )
+    } else {
+        steps
+    };
+    let steps = if own && record.depth < MOST_DEPTH && record.status.may_delegate() {
         steps.post(
             Scope::RecordsWrite,
             "delegate",

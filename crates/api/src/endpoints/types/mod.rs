@@ -8,7 +8,7 @@ mod register;
 mod view;
 
 use chrono::{DateTime, Utc};
-use deed_store::types::RecordType;
+use deed_store::types::{RecordType, VerdictMode};
 use serde_json::json;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -45,5 +45,12 @@ pub(crate) fn generic(org: Uuid, now: DateTime<Utc>) -> Result<RecordType, Probl
         "required": ["summary"],
         "additionalProperties": true
     });
-    define::manifest(org, "notarize-generic-v1", &schema, None, "Put anything on record", now)
+    let parts = define::Parts {
+        name: "notarize-generic-v1",
+        record_schema: &schema,
+        completion_schema: None,
+        verdict_mode: VerdictMode::Principal,
+        rules_config: None,
+    };
+    define::manifest(org, &parts, "Put anything on record", now)
 }

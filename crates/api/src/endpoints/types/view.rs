@@ -23,7 +23,12 @@ pub(super) struct TypeView<'a> {
     description: &'a str,
     /// False when it has a completion schema.
     notarize_only: bool,
-    /// SHA-256 of the canonical manifest {name, recordSchema, completionSchema}.
+    /// Who judges completions; absent when it is notarize-only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "principal")]
+    verdict_mode: Option<&'static str>,
+    /// SHA-256 of the canonical manifest {name, recordSchema, completionSchema, verdictMode,
+    /// rulesConfig}, without what it has not and without the verdict mode `principal`.
     #[schema(value_type = String)]
     digest: Hash,
     #[schema(format = DateTime)]
@@ -39,6 +44,10 @@ pub(super) struct TypeView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     completion_schema: Option<Value>,
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    rules_config: Option<Value>,
     /// Criteria that are valid by the schema, if one could be made up. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -55,11 +64,13 @@ impl<'a> TypeView<'a> {
             version: of.version,
             description: &of.description,
             notarize_only: of.completion_schema.is_none(),
+            verdict_mode: of.completion_schema.as_ref().map(|_| of.verdict_mode.as_str()),
             digest: of.digest,
             created_at: time(of.created_at),
             disabled_at: of.disabled_at.map(|at: DateTime<Utc>| time(at)),
             record_schema: None,
             completion_schema: None,
+            rules_config: None,
             example: None,
             next_steps: None,
         }
@@ -72,6 +83,7 @@ impl<'a> TypeView<'a> {
             example: deed_schema::example(&schema),
             record_schema: Some(schema),
             completion_schema: of.completion_schema.as_ref().map(read).transpose()?,
+            rules_config: of.rules_config.as_ref().map(read).transpose()?,
             ..Self::summary(of)
         })
     }
@@ -87,9 +99,13 @@ impl<'a> TypeView<'a> {
             "read the Type",
         );
         let enabled = self.disabled_at.is_none();
-        if enabled && self.notarize_only {
-            let what = "notarize a record of this Type";
-            steps = steps.post(Scope::RecordsWrite, "notarize", "/v1/records", what);
+        if enabled {
+            let (action, what) = if self.notarize_only {
+                ("notarize", "notarize a record of this Type")
+            } else {
+                ("create", "begin work of this Type under a gate")
+            };
+            steps = steps.post(Scope::RecordsWrite, action, "/v1/records", what);
         }
         if enabled {
             let (path, what) = (format!("{base}/versions"), "register its next version");

@@ -1,0 +1,77 @@
+//! `POST /v1/records/{id}/dispute/resolve`: whoever the tier makes the judge decides the dispute.
+
+use axum::extract::State;
+use deed_lifecycle::Action;
+use deed_store::transition::Set;
+use serde::Deserialize;
+use serde_json::Map;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::attempt::{Attempt, with_text};
+use super::view::WrittenView;
+use crate::auth::Caller;
+use crate::body::Mutation;
+use crate::problem::Problem;
+use crate::query::Path;
+use crate::reply::Reply;
+use crate::state::App;
+
+/// How a dispute ends.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    /// The work was good after all: FULFILLED.
+    Overturn,
+    /// The failure stands: FAILED.
+    Uphold,
+    /// The failure was made good: REMEDIATED.
+    Remediate,
+}
+
+impl Verdict {
+    fn action(self) -> Action {
+        match self {
+            Self::Overturn => Action::ResolveOverturn,
+            Self::Uphold => Action::ResolveUphold,
+            Self::Remediate => Action::ResolveRemediate,
+        }
+    }
+}
+
+/// A decision. In tier 1 the principal may overturn or remediate, in tier 2 the third party decides,
+/// in tier 3 an administrator.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resolution {
+    /// `overturn`, `uphold` or `remediate`.
+    #[schema(inline)]
+    resolution: Verdict,
+    /// Why; up to 2,000 characters.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 2000)]
+    reason: Option<String>,
+}
+
+#[utoipa::path(
+    post, path = "/v1/records/{id}/dispute/resolve", tag = "Lifecycle", operation_id = "resolveDispute",
+    summary = "Decide a dispute",
+    params(("id" = Uuid, Path, description = "Record"), crate::openapi::IdempotencyKey),
+    request_body = Resolution,
+    responses(
+        (status = 200, description = "The record in its new state, and the signed entry", body = WrittenView),
+        (status = 404, description = "No such record for this key", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Refused by the state machine or by a rule: see currentState, allowedActions and nextSteps", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn resolve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(record): Path<Uuid>,
+    Mutation { body, idempotency }: Mutation<Resolution>,
+) -> Result<Reply, Problem> {
+    let attempt = Attempt::open(app, caller, record, idempotency).await?;
+    let mut fields = Map::new();
+    with_text(&mut fields, "reason", body.reason)?;
+    attempt.run(body.resolution.action(), fields, Set::default()).await
+}

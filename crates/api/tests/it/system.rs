@@ -1,0 +1,69 @@
+//! The queue, the schedules and the replicas as an operator sees them.
+
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, text};
+
+const DEAD: &str = "INSERT INTO jobs (id, kind, org_id, payload, priority, state, run_at, attempt, fence, last_error)
+    SELECT uuid_floor(now() - n * interval '1 minute'), 'probe', '00000000-0000-0000-0000-000000000000',
+        jsonb_build_object('n', n), 0, 'dead', now(), 5, 5, 'no luck' FROM generate_series(1, 3) n";
+
+#[tokio::test]
+async fn dead_jobs_are_listed_and_replayed() {
+    let app = TestApp::new().await;
+    app.superuser().await.batch_execute(DEAD).await.unwrap();
+    let dead = app.all(&app.platform, "/v1/admin/jobs?limit=2").await;
+    assert_eq!(dead.len(), 3);
+    assert_eq!(dead[0]["payload"]["n"], 1, "newest first");
+    assert_eq!(dead[0]["lastError"], "no luck");
+    assert_eq!(dead[0]["orgId"], Value::Null);
+    let replay = format!("/v1/admin/jobs/{}/replay", text(&dead[0], "/id"));
+    let done = app.post(&app.platform, &replay, json!({})).await.ok(200);
+    assert_eq!(done["state"], "waiting");
+    app.post(&app.platform, &replay, json!({})).await.problem(409, "job-not-dead");
+    let waiting = app.all(&app.platform, "/v1/admin/jobs?state=waiting").await;
+    assert_eq!((waiting.len(), &waiting[0]["attempt"]), (1, &json!(0)));
+    let unknown = "/v1/admin/jobs/00000000-0000-0000-0000-000000000009/replay";
+    app.post(&app.platform, unknown, json!({})).await.problem(404, "not-found");
+    app.get(&app.platform, "/v1/admin/jobs?state=done").await.problem(400, "state-invalid");
+    assert!(app.all(&app.platform, "/v1/admin/jobs?kind=other").await.is_empty());
+}
+
+#[tokio::test]
+async fn system_health_says_what_needs_attention() {
+    let app = TestApp::new().await;
+    let path = "/v1/admin/system-health";
+    let fresh = app.get(&app.platform, path).await.ok(200);
+    assert_eq!(fresh["status"], "attention", "nobody works");
+    let client = app.superuser().await;
+    let alive =
+        "INSERT INTO replicas (id, kind, version) VALUES (gen_random_uuid(), 'worker', '1')";
+    client.batch_execute(alive).await.unwrap();
+    let fine = app.get(&app.platform, path).await.ok(200);
+    assert_eq!((&fine["status"], &fine["attention"]), (&json!("ok"), &json!([])));
+    assert_eq!(fine["replicas"][0]["status"], "alive");
+    assert!(fine["database"]["latencyMs"].as_f64().unwrap() > 0.0);
+    client.batch_execute(DEAD).await.unwrap();
+    let ill = app.get(&app.platform, path).await.ok(200);
+    assert_eq!(ill["queues"][0]["dead"], 3);
+    assert!(text(&ill, "/attention/0").contains("3 dead jobs of kind probe"));
+    let silent = "UPDATE replicas SET started_at = now() - interval '2 minutes',
+        heartbeat_at = now() - interval '1 minute'";
+    client.batch_execute(silent).await.unwrap();
+    let gone = app.get(&app.platform, "/v1/admin/replicas").await.ok(200);
+    assert_eq!(gone["items"][0]["status"], "gone");
+}
+
+#[tokio::test]
+async fn schedules_show_their_last_and_next_tick() {
+    let app = TestApp::new().await;
+    let schedule = "INSERT INTO schedules (name, cron, kind, catch_up) VALUES ('yearly', '0 0 1 1 *', 'probe', 'skip');
+        INSERT INTO schedule_ticks (schedule, tick, job_id, claimed_by) VALUES ('yearly',
+            '2020-01-01T00:00:00Z', gen_random_uuid(), '00000000-0000-0000-0000-000000000007')";
+    app.superuser().await.batch_execute(schedule).await.unwrap();
+    let listed = app.all(&app.platform, "/v1/admin/schedules").await;
+    let yearly = &listed[0];
+    assert_eq!(yearly["lastTick"]["at"], "2020-01-01T00:00:00.000Z");
+    assert!(text(yearly, "/lastTick/claimedBy").ends_with("0007"));
+    assert!(text(yearly, "/nextTick").ends_with("-01-01T00:00:00.000Z"));
+}

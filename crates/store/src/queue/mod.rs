@@ -1,0 +1,23 @@
+//! The queue: jobs are rows, written by the transaction that causes them.
+//!
+//! Delivery is at least once, effects are made single by the fencing token: whatever a job writes
+//! is written together with [`finish`] in one transaction, or is refused a second time by the state
+//! of the record it is about.
+
+mod claim;
+mod enqueue;
+mod inspect;
+mod settle;
+
+pub use claim::{Claimed, ClaimedJob, Held, Turn, Wanted};
+pub use enqueue::{Columns, NewJob, enqueue};
+pub use inspect::{Depth, Job, JobState, replay};
+pub use settle::{Failure, finish};
+
+/// Sent before the statements of a claim or settlement. Their plans are made once a connection,
+/// perhaps while the table is empty, and must hold when it has 200,000 rows: so only the index that
+/// each is written for is considered. A worker that is stopped in the middle of such a transaction
+/// holds rows that the others skip; the server ends it after some seconds.
+const SETTINGS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+    SET LOCAL idle_in_transaction_session_timeout = '3s'";

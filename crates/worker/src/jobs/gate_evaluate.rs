@@ -1,0 +1,111 @@
+//! `gate.evaluate`: the rules of a Type judge the newest completion of a record.
+//!
+//! The judgement is a step of the state machine, decided under the record's lock: of two workers with
+//! the same job one writes it, and the other one is refused. It is a function of rules, criteria and
+//! completion alone, so it does not matter which.
+
+use deed_gate::{Outcome, Result as Judged, Rules, Tolerances};
+use deed_lifecycle::{Action, State};
+use deed_store::append::{Appender, Content, Extend};
+use deed_store::queue::ClaimedJob;
+use deed_store::records::{Actor, EvaluationInput, Record};
+use deed_store::transition::{Set, Transition};
+use deed_store::{Error, Store};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::kind::JobError;
+
+pub(super) async fn run(store: Store, appender: Appender, job: ClaimedJob) -> Result<(), JobError> {
+    let (record, completion) = payload(&job.payload)?;
+    let Some(input) = store.evaluation_input(record).await? else { return Ok(()) };
+    // A revision has another job, and what was judged needs no second one.
+    if input.completion_position != completion {
+        return Ok(());
+    }
+    let Some(tolerances) = due(&input.record) else { return Ok(()) };
+    let judging = tokio::task::spawn_blocking(move || judge(&input, tolerances));
+    let (action, fields) = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
+    let at = store.clock().now();
+    let transition = Transition {
+        actor: Actor::System,
+        action,
+        fields,
+        set: Set::default(),
+        concerning: Some(completion),
+        at,
+    };
+    let item = Extend {
+        record,
+        content: Content::Transition(Box::new(transition)),
+        issued_at: at.timestamp(),
+        idempotency: None,
+        status: 0,
+        render: Box::new(|_| Vec::new()),
+    };
+    match appender.extend(item).await {
+        Ok(_) => Ok(()),
+        Err(Error::Refused(refusal)) if due(&refusal.record).is_none() => Ok(()),
+        Err(Error::Refused(refusal)) if newest(&refusal.record) != Some(completion) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn payload(payload: &Value) -> Result<(Uuid, i64), JobError> {
+    let record = payload["recordId"].as_str().and_then(|id| Uuid::parse_str(id).ok());
+    let completion = payload["completionPosition"].as_i64();
+    let unreadable = || JobError::Dead("the payload names no record and completion".to_owned());
+    record.zip(completion).ok_or_else(unreadable)
+}
+
+/// With which tolerances the rules have to judge this record now; `None` when they have not.
+fn due(record: &Record) -> Option<Tolerances> {
+    match record.status {
+        State::Evaluating => Some(Tolerances::Configured),
+        State::DisputedTier1 if record.work.as_ref().is_some_and(|w| w.reevaluation_due()) => {
+            Some(Tolerances::Dispute)
+        }
+        _ => None,
+    }
+}
+
+fn newest(record: &Record) -> Option<i64> {
+    record.work.as_ref().and_then(|work| work.completion_position)
+}
+
+/// The step that the outcome means, and what its entry says.
+fn judge(input: &EvaluationInput, tolerances: Tolerances) -> (Action, Map<String, Value>) {
+    let (result, evaluation) = match outcome(input, tolerances) {
+        Ok(outcome) => (outcome.result, json!(outcome)),
+        // What cannot be applied judges nobody; the record must not wait for it either.
+        Err(reason) => (Judged::Error, json!({ "result": Judged::Error, "reason": reason })),
+    };
+    let action = match (tolerances, result) {
+        (Tolerances::Configured, Judged::Pass) => Action::EvaluationPassed,
+        (Tolerances::Configured, Judged::Fail) => Action::EvaluationFailed,
+        (Tolerances::Configured, Judged::Error) => Action::EvaluationUndecided,
+        (Tolerances::Dispute, Judged::Pass) => Action::ReevaluationPassed,
+        (Tolerances::Dispute, Judged::Fail | Judged::Error) => Action::ReevaluationFailed,
+    };
+    let criteria = input.record.work.as_ref().map(|work| work.criteria_position);
+    let mut fields = Map::new();
+    fields.insert("evaluation".to_owned(), evaluation);
+    fields.insert("criteriaPosition".to_owned(), json!(criteria));
+    fields.insert("completionPosition".to_owned(), json!(input.completion_position));
+    (action, fields)
+}
+
+fn outcome(input: &EvaluationInput, tolerances: Tolerances) -> Result<Outcome, String> {
+    let member = |body: &[u8], name: &str| -> Result<Value, String> {
+        let body: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        body.get(name).cloned().ok_or_else(|| format!("an entry lacks {name}"))
+    };
+    let config = input.rules_config.as_deref().ok_or("the Type has no rules")?;
+    let config: Value = serde_json::from_str(config).map_err(|e| e.to_string())?;
+    let rules = Rules::parse(&config).map_err(|faults| {
+        faults.first().map_or_else(|| "unusable rules".to_owned(), ToString::to_string)
+    })?;
+    let criteria = member(&input.criteria_body, "criteria")?;
+    let evidence = member(&input.completion_body, "completion")?;
+    Ok(rules.evaluate(&criteria, &evidence, tolerances))
+}

@@ -1,0 +1,70 @@
+//! The table of kinds; one file a kind.
+
+mod gate_evaluate;
+mod probe;
+mod sweep_expiry;
+mod sweep_partitions;
+mod sweep_recovery;
+mod sweep_retention;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deed_store::Store;
+use deed_store::append::Appender;
+use deed_store::queue::ClaimedJob;
+use deed_store::transition::EVALUATE;
+
+use crate::kind::{Backoff, JobError, Kind};
+
+/// Longest time for one attempt of a sweep. It works in batches and goes on at its next tick.
+const SWEEP_LIMIT: Duration = Duration::from_secs(600);
+
+/// Most judgements that wait to be written; more than a worker has in hand.
+const JUDGEMENTS: usize = 4096;
+
+/// Every kind of job that a worker does.
+#[must_use]
+pub fn kinds() -> Vec<Kind> {
+    vec![
+        Kind { concurrency: None, ..kind("probe", probe::run) },
+        gate_evaluate(),
+        kind("sweep.expiry", sweep_expiry::run),
+        kind("sweep.recovery", sweep_recovery::run),
+        kind("sweep.partitions", sweep_partitions::run),
+        kind("sweep.retention", sweep_retention::run),
+    ]
+}
+
+/// Judgements of one process share an appender, so that those of one moment are written together. Many
+/// attempts: a record waits for the outcome.
+fn gate_evaluate() -> Kind {
+    let shared = Arc::new(OnceLock::<Appender>::new());
+    Kind {
+        name: EVALUATE,
+        handler: Arc::new(move |store, job| {
+            let appender = shared.get_or_init(|| Appender::start(&store, JUDGEMENTS)).clone();
+            Box::pin(gate_evaluate::run(store, appender, job))
+        }),
+        concurrency: None,
+        limit: Duration::from_secs(60),
+        attempts: 20,
+        backoff: Backoff { first: Duration::from_millis(500), most: Duration::from_secs(300) },
+    }
+}
+
+/// A kind as the sweeps have it: one at a time in a process, and few attempts, because the next tick
+/// does the same work.
+fn kind<F>(name: &'static str, run: fn(Store, ClaimedJob) -> F) -> Kind
+where
+    F: Future<Output = Result<(), JobError>> + Send + 'static,
+{
+    Kind {
+        name,
+        handler: Arc::new(move |store, job| Box::pin(run(store, job))),
+        concurrency: Some(1),
+        limit: SWEEP_LIMIT,
+        attempts: 5,
+        backoff: Backoff { first: Duration::from_secs(2), most: Duration::from_secs(60) },
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules judge completions: the job `gate.evaluate` over a real store.
+
+mod judgements;
+mod once;
+mod support;
