@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt audit bench judges example-github crash tools
+.PHONY: help run test fmt audit bench bench-queue judges example-github crash chaos-worker tools
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -29,6 +29,19 @@ audit: tools ## Licences, known vulnerabilities and sources of our dependencies 
 bench: tools ## Compare our notarize with one-row inserts of pgbench
 	cargo build --release --locked -p deed -p deed-bench
 	$(TARGET)/release/deed-bench run
+
+# Folder in which npm keeps pg-boss and its Node.js; outside the repository.
+PG_BOSS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/pg-boss
+
+bench-queue: tools ## Compare our queue with npm pg-boss on 20,000 no-op jobs
+	cargo build --release --locked -p deed -p deed-bench
+	mkdir -p '$(PG_BOSS)' && cp bench/pg-boss/package.json bench/pg-boss/drain.mjs '$(PG_BOSS)/'
+	npm install --prefix '$(PG_BOSS)' --no-audit --no-fund --no-package-lock
+	$(TARGET)/release/deed-bench queue --pg-boss '$(PG_BOSS)'
+
+chaos-worker: tools ## Kill, stop and mislead workers, and count ticks and jobs
+	cargo build --release --locked -p deed -p deed-bench
+	$(TARGET)/release/deed-bench chaos-worker
 
 crash: tools ## Kill the API under load, again and again, and check every chain
 	cargo build --release --locked -p deed -p deed-bench

@@ -4,11 +4,13 @@
 //! JSON last.
 #![allow(clippy::print_stdout, reason = "the table and the verdict are this program's output")]
 
+mod chaos;
 mod check;
 mod crash;
 mod http;
 mod load;
 mod pgbench;
+mod queue;
 mod run;
 mod stack;
 mod yardstick;
@@ -45,6 +47,10 @@ enum Suite {
     Crash(crash::CrashOptions),
     /// Concurrent appenders to one record through two API processes.
     Hotchain(crash::hotchain::HotchainOptions),
+    /// Workers killed, stopped and misled, and the reckoning of ticks and jobs.
+    ChaosWorker(chaos::ChaosOptions),
+    /// No-op jobs drained by one worker, and by npm pg-boss, in turn.
+    Queue(queue::QueueOptions),
     /// pgbench alone: what the machine does without us.
     Yardstick(yardstick::YardstickOptions),
 }
@@ -55,6 +61,8 @@ impl Suite {
             Self::Run(_) => "bench",
             Self::Crash(_) => "crash",
             Self::Hotchain(_) => "hotchain",
+            Self::ChaosWorker(_) => "chaos-worker",
+            Self::Queue(_) => "bench-queue",
             Self::Yardstick(_) => "yardstick",
         }
     }
@@ -64,6 +72,8 @@ impl Suite {
             Self::Run(options) => run::run(options).await,
             Self::Crash(options) => crash::run(options).await,
             Self::Hotchain(options) => crash::hotchain::run(options).await,
+            Self::ChaosWorker(options) => chaos::run(options).await,
+            Self::Queue(options) => queue::run(options).await,
             Self::Yardstick(options) => yardstick::run(options).await,
         }
     }

@@ -5,6 +5,7 @@ mod database;
 mod environment;
 pub(crate) mod procfs;
 mod server;
+mod worker;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,12 +17,12 @@ use crate::http::Client;
 use crate::pgbench;
 use crate::say;
 use bootstrap::Access;
-use server::Deed;
 
 pub(crate) use bootstrap::{CRITERIA, TYPE_NAME};
 pub(crate) use database::Database;
 pub(crate) use environment::Environment;
-pub(crate) use server::Server;
+pub(crate) use server::{Deed, Server};
+pub(crate) use worker::Worker;
 
 /// Where PostgreSQL's data go unless said otherwise: kept on disk by convention, unlike `/tmp`, which
 /// may be memory, where syncing costs nothing.
@@ -49,16 +50,47 @@ pub(crate) struct Stack {
     folder: TempDir,
 }
 
-impl Stack {
-    /// Starts everything and waits until it is ready.
-    pub(crate) async fn start(options: &StackOptions) -> Result<Self> {
+/// A running PostgreSQL with a migrated database, and how to run `deed` on it.
+pub(crate) struct Base {
+    // Dropped in this order.
+    pub(crate) database: Database,
+    pub(crate) deed: Deed,
+    pub(crate) folder: TempDir,
+}
+
+impl Base {
+    /// Starts PostgreSQL with `settings`, and migrates with the `deed` binary, which is the one next
+    /// to this program when absent.
+    pub(crate) async fn start(deed: Option<&Path>, settings: &[(String, String)]) -> Result<Self> {
         let folder = scratch_folder()?;
-        let database = Database::start(folder.path(), &options.settings).await?;
-        let program = deed_program(options.deed.as_deref())?;
+        let database = Database::start(folder.path(), settings).await?;
+        let program = deed_program(deed)?;
         let mut deed = Deed { program, environment: Vec::new(), logs: folder.path().to_owned() };
         deed.environment = bootstrap::environment(&deed, &database).await?;
         say!("migrating");
         deed.output(&["migrate"]).await?;
+        Ok(Self { database, deed, folder })
+    }
+
+    /// Machine, versions and settings.
+    pub(crate) async fn describe(&self) -> Result<Environment> {
+        let version = self.deed.output(&["version"]).await?;
+        let none = std::iter::empty();
+        Environment::read(self.database.sql(), version.trim(), self.folder.path(), none).await
+    }
+
+    /// Ends PostgreSQL and removes the files.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.database.stop().await?;
+        self.folder.close().context("removing the temporary folder")
+    }
+}
+
+impl Stack {
+    /// Starts everything and waits until it is ready.
+    pub(crate) async fn start(options: &StackOptions) -> Result<Self> {
+        let Base { database, deed, folder } =
+            Base::start(options.deed.as_deref(), &options.settings).await?;
         let platform_key = deed.output(&["keys", "platform", "--label", "bench"]).await?;
         say!("starting {} API process(es)", options.servers);
         let mut servers = Vec::new();

@@ -38,13 +38,14 @@ impl Store {
         Ok(result?.iter().filter(|r| matches!(r, Ok(Appended::Written(_)))).count())
     }
 
-    /// Ids of records whose deadline has passed, oldest deadline first.
+    /// Ids of records whose deadline has passed, oldest deadline first; by the database's clock too, so
+    /// that a worker whose own is ahead ends nothing early.
     async fn due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Uuid>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.db
             .read("due", move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT id FROM records WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+                    let sql = "SELECT id FROM records WHERE due_at <= least($1, now()) ORDER BY due_at LIMIT $2";
                     let statement = tx.client.prepare_cached(sql).await?;
                     let rows = tx.client.query(&statement, &[&now, &limit]).await?;
                     Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -125,7 +125,7 @@ async fn a_claim_that_others_took_over_is_refused_everything() {
         assert_eq!(scene.store.finish_jobs(&late).await.unwrap(), late);
         assert_eq!(scene.store.extend_jobs(&late, LEASE).await.unwrap(), late);
         assert_eq!(scene.store.release_jobs(&late).await.unwrap(), late);
-        assert_eq!(scene.store.fail_jobs(&[failure.clone()]).await.unwrap(), late);
+        assert_eq!(scene.store.fail_jobs(std::slice::from_ref(&failure)).await.unwrap(), late);
         if round == 0 {
             let taken = scene.claim(1).await;
             assert_eq!((taken[0].held.id, taken[0].held.fence), (late[0].id, 2));

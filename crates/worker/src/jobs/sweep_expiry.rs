@@ -1,0 +1,14 @@
+//! `sweep.expiry`: ends records whose deadline has passed.
+
+use deed_store::Store;
+use deed_store::queue::ClaimedJob;
+
+use crate::kind::JobError;
+
+/// Records of one batch, which is one transaction.
+const BATCH: usize = 256;
+
+pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
+    while store.expire_due(BATCH).await? > 0 {}
+    Ok(())
+}
