@@ -17,6 +17,8 @@ pub const SALT_LENGTH: usize = 16;
 pub const KIND_GENESIS: &str = "genesis";
 /// `kind` of the statement that closes an export.
 pub const KIND_EXPORT: &str = "export";
+/// `kind` of a vault checkpoint, see [`crate::checkpoint`].
+pub const KIND_CHECKPOINT: &str = "checkpoint";
 /// `kind` of an entry that records the erasure of an earlier body of the same record; its
 /// `position` member says which.
 pub const KIND_BODY_ERASED: &str = "body.erased";

@@ -7,13 +7,15 @@
 //! * [`json`]: strict I-JSON parsing (RFC 7493) and canonical JSON (RFC 8785).
 //! * [`hash`], [`key`], [`key_set`]: SHA-256 values, Ed25519 keys and their published forms.
 //! * [`body`], [`entry`]: a salted body and the COSE_Sign1 (RFC 9052) statement over its hash.
-//! * [`genesis`], [`bundle`]: an installation's first statement, and the export document.
+//! * [`genesis`], [`bundle`], [`checkpoint`]: an installation's first statement, the export document, and the
+//!   state of a chain.
 //! * [`verify`](mod@verify): the offline judgement of an export document.
 
 pub mod base64url;
 pub mod body;
 pub mod bundle;
 mod cbor;
+pub mod checkpoint;
 pub mod entry;
 pub mod genesis;
 pub mod hash;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod append;
+mod checkpoints;
 mod clock;
 mod config;
 mod error;

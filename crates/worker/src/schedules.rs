@@ -11,6 +11,12 @@ use uuid::Uuid;
 /// What recurs in every deployment. Times are UTC.
 pub const SCHEDULES: &[NewSchedule] = &[
     NewSchedule {
+        name: "checkpoints",
+        cron: "* * * * *",
+        kind: "sweep.checkpoints",
+        catch_up: CatchUp::Skip,
+    },
+    NewSchedule {
         name: "expiry",
         cron: "*/10 * * * * *",
         kind: "sweep.expiry",

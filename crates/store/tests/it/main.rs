@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod batches;
+mod checkpoints;
 mod migrations;
 mod outcome;
 mod queue;

@@ -2,6 +2,7 @@
 
 mod gate_evaluate;
 mod probe;
+mod sweep_checkpoints;
 mod sweep_expiry;
 mod sweep_partitions;
 mod sweep_recovery;
@@ -29,6 +30,7 @@ pub fn kinds() -> Vec<Kind> {
     vec![
         Kind { concurrency: None, ..kind("probe", probe::run) },
         gate_evaluate(),
+        kind("sweep.checkpoints", sweep_checkpoints::run),
         kind("sweep.expiry", sweep_expiry::run),
         kind("sweep.recovery", sweep_recovery::run),
         kind("sweep.partitions", sweep_partitions::run),

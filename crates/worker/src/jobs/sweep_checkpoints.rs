@@ -1,0 +1,14 @@
+//! `sweep.checkpoints`: signs a checkpoint of every chain that has advanced.
+
+use deed_store::Store;
+use deed_store::queue::ClaimedJob;
+
+use crate::kind::JobError;
+
+/// Events of one batch, which is one transaction.
+const BATCH: usize = 500;
+
+pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
+    while store.sign_checkpoints(BATCH).await? > 0 {}
+    Ok(())
+}
