@@ -8,6 +8,7 @@ mod chaos;
 mod check;
 mod crash;
 mod http;
+mod lifecycle;
 mod load;
 mod pgbench;
 mod queue;
@@ -51,6 +52,8 @@ enum Suite {
     ChaosWorker(chaos::ChaosOptions),
     /// No-op jobs drained by one worker, and by npm pg-boss, in turn.
     Queue(queue::QueueOptions),
+    /// Work under a gate from creation to end, and the sweep of deadlines.
+    Lifecycle(lifecycle::LifecycleOptions),
     /// pgbench alone: what the machine does without us.
     Yardstick(yardstick::YardstickOptions),
 }
@@ -63,6 +66,7 @@ impl Suite {
             Self::Hotchain(_) => "hotchain",
             Self::ChaosWorker(_) => "chaos-worker",
             Self::Queue(_) => "bench-queue",
+            Self::Lifecycle(_) => "bench-lifecycle",
             Self::Yardstick(_) => "yardstick",
         }
     }
@@ -74,6 +78,7 @@ impl Suite {
             Self::Hotchain(options) => crash::hotchain::run(options).await,
             Self::ChaosWorker(options) => chaos::run(options).await,
             Self::Queue(options) => queue::run(options).await,
+            Self::Lifecycle(options) => lifecycle::run(options).await,
             Self::Yardstick(options) => yardstick::run(options).await,
         }
     }

@@ -26,6 +26,11 @@ impl Latency {
         self.0.saturating_record(micros(latency).max(1));
     }
 
+    /// Counts what `other` counted too.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
+        Ok(self.0.add(&other.0)?)
+    }
+
     /// How many were counted.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()

@@ -11,6 +11,10 @@ use crate::http::Client;
 
 /// Name of the Type that the loads use.
 pub(crate) const TYPE_NAME: &str = "bench-change-v1";
+/// Name of a Type whose work the principal judges.
+pub(crate) const WORK_TYPE: &str = "bench-work-v1";
+/// Name of a Type whose work the rules judge.
+pub(crate) const AUTO_TYPE: &str = "bench-work-auto-v1";
 /// Criteria of about 600 bytes that fit it.
 pub(crate) const CRITERIA: &str = include_str!("../../data/criteria.json");
 const CRITERIA_SCHEMA: &str = include_str!("../../data/criteria-schema.json");
@@ -64,10 +68,32 @@ pub(crate) async fn access(address: SocketAddr, platform_key: &str) -> Result<Ac
     let agent_key =
         mint(json!({"role": "agent", "orgId": org, "agentId": agent, "label": "bench"})).await?;
     let schema: Value = serde_json::from_str(CRITERIA_SCHEMA)?;
-    Client::new(address, &admin)
-        .create("/v1/types", &json!({"name": TYPE_NAME, "recordSchema": schema}))
-        .await?;
+    let mut admin = Client::new(address, &admin);
+    admin.create("/v1/types", &json!({"name": TYPE_NAME, "recordSchema": schema})).await?;
+    let mut work = work_type(WORK_TYPE);
+    admin.create("/v1/types", &work).await?;
+    work["name"] = json!(AUTO_TYPE);
+    work["verdictMode"] = json!("auto");
+    work["rulesConfig"] = json!({ "mappings": [{ "name": "quantity", "type": "number",
+        "criteria": "/quantity", "evidence": "/quantity", "tolerance": { "percent": "5" } }] });
+    admin.create("/v1/types", &work).await?;
     Ok(Access { agent_key })
+}
+
+fn work_type(name: &str) -> Value {
+    json!({
+        "name": name,
+        "recordSchema": {
+            "type": "object",
+            "properties": { "what": { "type": "string" }, "quantity": { "type": "integer" } },
+            "required": ["what", "quantity"], "additionalProperties": false
+        },
+        "completionSchema": {
+            "type": "object",
+            "properties": { "quantity": { "type": "integer" }, "reference": { "type": "string" } },
+            "required": ["quantity", "reference"], "additionalProperties": false
+        },
+    })
 }
 
 /// The id of what was created, which is the answer itself or its member `name`.

@@ -18,7 +18,7 @@ use crate::pgbench;
 use crate::say;
 use bootstrap::Access;
 
-pub(crate) use bootstrap::{CRITERIA, TYPE_NAME};
+pub(crate) use bootstrap::{AUTO_TYPE, CRITERIA, TYPE_NAME, WORK_TYPE};
 pub(crate) use database::Database;
 pub(crate) use environment::Environment;
 pub(crate) use server::{Deed, Server};
@@ -117,6 +117,11 @@ impl Stack {
     /// All API processes, to be killed.
     pub(crate) fn servers_mut(&mut self) -> &mut [Server] {
         &mut self.servers
+    }
+
+    /// A worker on the same database.
+    pub(crate) async fn worker(&self) -> Result<Worker> {
+        Worker::start(&self.deed, &[]).await
     }
 
     /// A superuser's connection.

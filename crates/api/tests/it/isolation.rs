@@ -39,7 +39,7 @@ const READS: [(&str, &[&str]); 22] = [
             "/v1/records?status=RECORDED&from=2020-01-01T00:00:00Z",
         ],
     ),
-    ("/v1/records/{id}", &["/v1/records/{record}"]),
+    ("/v1/records/{id}", &["/v1/records/{record}", "/v1/records/{gated}"]),
     ("/v1/records/{id}/entries", &["/v1/records/{record}/entries"]),
     ("/v1/records/{id}/signals", &["/v1/records/{record}/signals"]),
     ("/v1/records/{id}/tree", &["/v1/records/{record}/tree"]),
@@ -73,26 +73,26 @@ const TYPE_READS: [(&str, &[&str]); 2] = [
 /// What every mutation would do to A's things.
 const MUTATIONS: [(&str, &str, &str); 22] = [
     ("/v1/records/{id}/notes", "/v1/records/{record}/notes", r#"{"text":"not mine"}"#),
-    ("/v1/records/{id}/amend", "/v1/records/{record}/amend", r#"{"criteria":{}}"#),
-    ("/v1/records/{id}/propose", "/v1/records/{record}/propose", "{}"),
-    ("/v1/records/{id}/accept", "/v1/records/{record}/accept", "{}"),
-    ("/v1/records/{id}/refuse", "/v1/records/{record}/refuse", "{}"),
-    ("/v1/records/{id}/activate", "/v1/records/{record}/activate", "{}"),
-    ("/v1/records/{id}/completions", "/v1/records/{record}/completions", r#"{"completion":{}}"#),
-    ("/v1/records/{id}/outcome", "/v1/records/{record}/outcome", r#"{"outcome":"accept"}"#),
-    ("/v1/records/{id}/cancel", "/v1/records/{record}/cancel", "{}"),
-    ("/v1/records/{id}/dispute", "/v1/records/{record}/dispute", r#"{"reason":"not mine"}"#),
+    ("/v1/records/{id}/amend", "/v1/records/{gated}/amend", r#"{"criteria":{}}"#),
+    ("/v1/records/{id}/propose", "/v1/records/{gated}/propose", "{}"),
+    ("/v1/records/{id}/accept", "/v1/records/{gated}/accept", "{}"),
+    ("/v1/records/{id}/refuse", "/v1/records/{gated}/refuse", "{}"),
+    ("/v1/records/{id}/activate", "/v1/records/{gated}/activate", "{}"),
+    ("/v1/records/{id}/completions", "/v1/records/{gated}/completions", r#"{"completion":{}}"#),
+    ("/v1/records/{id}/outcome", "/v1/records/{gated}/outcome", r#"{"outcome":"accept"}"#),
+    ("/v1/records/{id}/cancel", "/v1/records/{gated}/cancel", "{}"),
+    ("/v1/records/{id}/dispute", "/v1/records/{gated}/dispute", r#"{"reason":"not mine"}"#),
     (
         "/v1/records/{id}/dispute/escalate",
-        "/v1/records/{record}/dispute/escalate",
+        "/v1/records/{gated}/dispute/escalate",
         r#"{"tier":2,"accessorAgentId":"{agent}"}"#,
     ),
     (
         "/v1/records/{id}/dispute/resolve",
-        "/v1/records/{record}/dispute/resolve",
+        "/v1/records/{gated}/dispute/resolve",
         r#"{"resolution":"overturn"}"#,
     ),
-    ("/v1/records/{id}/dispute/withdraw", "/v1/records/{record}/dispute/withdraw", "{}"),
+    ("/v1/records/{id}/dispute/withdraw", "/v1/records/{gated}/dispute/withdraw", "{}"),
     ("/v1/types", "/v1/types", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     ("/v1/types/preview", "/v1/types/preview", r#"{"name":"x","recordSchema":{},"orgId":"{org}"}"#),
     (
@@ -117,6 +117,7 @@ struct Things {
     org: Org,
     record: String,
     child: String,
+    gated: String,
     key: String,
 }
 
@@ -133,8 +134,12 @@ impl Things {
         wanted["parentRecordId"] = json!(root);
         let child = text(&app.post(&org.agent, "/v1/records", wanted).await.ok(201), "/record/id");
         app.note(&org.agent, &root, "secret-note").await;
+        let work = json!({ "name": "own-work-v1", "recordSchema": {}, "completionSchema": {} });
+        app.post(&org.admin, "/v1/types", work).await.ok(201);
+        let work = json!({ "type": "own-work-v1", "criteria": { "what": "secret-work" } });
+        let gated = text(&app.post(&org.agent, "/v1/records", work).await.ok(201), "/record/id");
         let key = text(&app.get(&org.agent, "/v1/auth/me").await.ok(200), "/apiKeyId");
-        Self { org, record: root, child, key }
+        Self { org, record: root, child, gated, key }
     }
 
     fn fill(&self, template: &str) -> String {
@@ -142,14 +147,24 @@ impl Things {
             .replace("{org}", &self.org.id)
             .replace("{agent}", &self.org.agent_id)
             .replace("{record}", &self.record)
+            .replace("{gated}", &self.gated)
             .replace("{key}", &self.key)
     }
 
     /// Whether a text shows anything of A, apart from what the request itself said.
     fn shown_in(&self, text: &str) -> bool {
-        let secrets = [&self.org.id, &self.org.agent_id, &self.record, &self.child, &self.key];
-        let words = ["own-type-v1", "secret-criteria", "secret-17", "secret-note", "secret-child"];
-        secrets.into_iter().any(|id| text.contains(id.as_str()))
+        let of_org = [&self.org.id, &self.org.agent_id, &self.key];
+        let records = [&self.record, &self.child, &self.gated];
+        let words = [
+            "own-type-v1",
+            "own-work-v1",
+            "secret-criteria",
+            "secret-17",
+            "secret-note",
+            "secret-child",
+            "secret-work",
+        ];
+        of_org.into_iter().chain(records).any(|id| text.contains(id.as_str()))
             || words.into_iter().any(|word| text.contains(word))
     }
 }
@@ -260,10 +275,10 @@ async fn the_platform_reads_all_but_must_name_whose_types() {
     let app = TestApp::new().await;
     let a = Things::make(&app).await;
     app.get(&app.platform, format!("/v1/records/{}", a.record)).await.ok(200);
-    assert_eq!(app.all(&app.platform, "/v1/records").await.len(), 2);
+    assert_eq!(app.all(&app.platform, "/v1/records").await.len(), 3);
     app.get(&app.platform, "/v1/types").await.problem(422, "org-required");
     let types = app.all(&app.platform, &format!("/v1/types?orgId={}", a.org.id)).await;
-    assert_eq!(types.len(), 2);
+    assert_eq!(types.len(), 3);
     // It may not notarize: who acts is an agent or an organisation.
     app.post(&app.platform, "/v1/records", record("x")).await.problem(403, "scope-missing");
 }
