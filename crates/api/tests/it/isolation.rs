@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 21] = [
+const READS: [(&str, &[&str]); 22] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -41,6 +41,7 @@ const READS: [(&str, &[&str]); 21] = [
     ),
     ("/v1/records/{id}", &["/v1/records/{record}", "/v1/records/{gated}"]),
     ("/v1/records/{id}/entries", &["/v1/records/{record}/entries"]),
+    ("/v1/records/{id}/signals", &["/v1/records/{record}/signals"]),
     ("/v1/records/{id}/tree", &["/v1/records/{record}/tree"]),
     (
         "/v1/records/{id}/audit-export",

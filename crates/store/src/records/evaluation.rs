@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use super::Record;
+use super::{COLUMNS, Record};
 use crate::error::Error;
 use crate::store::Store;
-use crate::types::RecordType;
 
 /// The newest completion of a record, and what it is measured against.
 #[derive(Debug, Clone)]
@@ -18,30 +17,49 @@ pub struct EvaluationInput {
     pub completion_position: i64,
     /// Canonical JSON body of its entry, the completion in its member `completion`.
     pub completion_body: Vec<u8>,
-    /// The version of the Type that the record was made with.
-    pub record_type: RecordType,
+    /// Rules of the version of the Type that the record was made with, canonical JSON.
+    pub rules_config: Option<String>,
 }
 
 impl Store {
-    /// Everything that an evaluation of this record's newest completion needs; `None` when there
-    /// is no completion.
+    /// Everything that an evaluation of this record's newest completion needs, as of one moment;
+    /// `None` when there is no completion.
     ///
     /// # Errors
     /// [`Error::NotFound`] without the record; those of a read.
     pub async fn evaluation_input(&self, record: Uuid) -> Result<Option<EvaluationInput>, Error> {
-        let record = self.record(record, None).await?;
-        let Some(work) = &record.work else { return Ok(None) };
-        let Some(completion_position) = work.completion_position else { return Ok(None) };
-        let criteria_body = self.body_at(record.id, work.criteria_position).await?;
-        let completion_body = self.body_at(record.id, completion_position).await?;
-        let version = Some(record.type_version);
-        let record_type = self.record_type(record.org_id, &record.type_name, version).await?;
+        let row = self.db.read("evaluation_input", move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT {COLUMNS},
+                        (SELECT body FROM vault_entries WHERE record_id = $1
+                         AND position = coalesce(r.criteria_position, 0)) AS criteria_body,
+                        (SELECT body FROM vault_entries WHERE record_id = $1
+                         AND position = r.completion_position) AS completion_body,
+                        (SELECT t.rules_config FROM record_types t WHERE t.org_id = r.org_id
+                         AND t.name = r.type_name AND t.version = r.type_version) AS rules_config
+                     FROM records r WHERE id = $1"
+                );
+                let statement = tx.client.prepare_cached(&sql).await?;
+                Ok(tx.client.query_opt(&statement, &[&record]).await?)
+            })
+        });
+        let row = row.await?.ok_or(Error::NotFound("record"))?;
+        let record = Record::from_row(&row)?;
+        let Some(completion_position) = record.work.as_ref().and_then(|w| w.completion_position)
+        else {
+            return Ok(None);
+        };
+        let body = |name: &str| {
+            let found: Option<Vec<u8>> = row.get(name);
+            found.ok_or_else(|| Error::Damaged(format!("record {} has no {name}", record.id)))
+        };
         Ok(Some(EvaluationInput {
-            record,
-            criteria_body,
+            criteria_body: body("criteria_body")?,
             completion_position,
-            completion_body,
-            record_type,
+            completion_body: body("completion_body")?,
+            rules_config: row.get("rules_config"),
+            record,
         }))
     }
 

@@ -1,56 +1,54 @@
 //! Settlement signals: what verdicts tell whoever settles. They never move anything themselves.
 
-use chrono::{DateTime, Utc};
-use deed_chain::hash::Hash;
 use deed_chain::key::Thumbprint;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::chain::{ENTRY_COLUMNS, StoredEntry};
 use crate::error::Error;
 use crate::rows;
 use crate::store::Store;
 
 /// The signal of one verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SettlementSignal {
-    /// The record.
-    pub record_id: Uuid,
-    /// Position of the entry that holds the verdict.
-    pub position: i64,
     /// `SETTLE`, `HOLD` or `RELEASE`.
     pub signal: String,
-    /// Hash of that entry.
-    pub entry_hash: Hash,
-    /// RFC 9679 thumbprint of the key that signed it.
+    /// RFC 9679 thumbprint of the key that signed the verdict.
     pub key_thumbprint: Thumbprint,
-    /// When it was emitted, by the database's clock.
-    pub created_at: DateTime<Utc>,
+    /// The entry that holds the verdict.
+    pub verdict: StoredEntry,
 }
 
 impl Store {
-    /// The signals of a record, oldest first: as many as it had verdicts, which are few.
+    /// The signals of a record, oldest first: as many as it had verdicts, which are few. The caller
+    /// has made sure that the record may be read.
     ///
     /// # Errors
-    /// Those of a read.
+    /// [`Error::Damaged`] when a signal is not about the entry at its position; those of a read.
     pub async fn signals(&self, record: Uuid) -> Result<Vec<SettlementSignal>, Error> {
         let rows = self.db.read("signals", move |tx| {
             Box::pin(async move {
-                let sql =
-                    "SELECT record_id, position, signal, entry_hash, key_thumbprint, created_at
-                    FROM settlement_signals WHERE record_id = $1 ORDER BY position";
-                let statement = tx.client.prepare_cached(sql).await?;
+                let sql = format!(
+                    "SELECT {ENTRY_COLUMNS}, signal, key_thumbprint, entry_hash
+                     FROM settlement_signals JOIN vault_entries USING (record_id, position)
+                     WHERE record_id = $1 ORDER BY position"
+                );
+                let statement = tx.client.prepare_cached(&sql).await?;
                 Ok(tx.client.query(&statement, &[&record]).await?)
             })
         });
-        let signal = |row: &tokio_postgres::Row| {
-            Ok(SettlementSignal {
-                record_id: row.get(0),
-                position: row.get(1),
-                signal: row.get(2),
-                entry_hash: rows::hash(row.get(3))?,
-                key_thumbprint: Thumbprint(rows::hash(row.get(4))?.0),
-                created_at: row.get(5),
-            })
-        };
         rows.await?.iter().map(signal).collect()
     }
+}
+
+fn signal(row: &Row) -> Result<SettlementSignal, Error> {
+    let verdict = StoredEntry::from_row(row)?;
+    if rows::hash(row.get(8))? != verdict.hash {
+        let (record, position) = (verdict.record_id, verdict.position);
+        let what = format!("the signal of record {record} is not about its entry {position}");
+        return Err(Error::Damaged(what));
+    }
+    let key_thumbprint = Thumbprint(rows::hash(row.get(7))?.0);
+    Ok(SettlementSignal { signal: row.get(6), key_thumbprint, verdict })
 }

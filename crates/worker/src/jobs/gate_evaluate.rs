@@ -100,7 +100,7 @@ fn outcome(input: &EvaluationInput, tolerances: Tolerances) -> Result<Outcome, S
         let body: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
         body.get(name).cloned().ok_or_else(|| format!("an entry lacks {name}"))
     };
-    let config = input.record_type.rules_config.as_deref().ok_or("the Type has no rules")?;
+    let config = input.rules_config.as_deref().ok_or("the Type has no rules")?;
     let config: Value = serde_json::from_str(config).map_err(|e| e.to_string())?;
     let rules = Rules::parse(&config).map_err(|faults| {
         faults.first().map_or_else(|| "unusable rules".to_owned(), ToString::to_string)

@@ -274,9 +274,10 @@ impl World {
     }
 
     async fn check(&self, signal: &SettlementSignal) {
-        let found = self.store.entries(signal.record_id, signal.position - 1, 1).await;
+        let verdict = &signal.verdict;
+        let found = self.store.entries(verdict.record_id, verdict.position - 1, 1).await;
         let entry = found.expect("entries").remove(0);
-        assert_eq!((entry.position, entry.hash), (signal.position, signal.entry_hash));
+        assert_eq!((entry.position, entry.hash), (verdict.position, verdict.hash));
         assert_eq!(signal.key_thumbprint, *self.store.signer().thumbprint());
         let body: Value = serde_json::from_slice(&entry.body).expect("a body");
         assert_eq!(body["signal"], json!(signal.signal));

@@ -23,6 +23,7 @@ mod read;
 mod refusal;
 mod refuse;
 mod resolve;
+mod signals;
 mod steps;
 mod tree;
 pub(crate) mod view;
@@ -42,6 +43,7 @@ pub(crate) fn mount(routes: Routes) -> Routes {
         .mount(Access::Scope(Scope::RecordsRead), routes!(read::read))
         .mount(Access::Scope(Scope::RecordsRead), routes!(entries::entries))
         .mount(Access::Scope(Scope::RecordsRead), routes!(tree::tree))
+        .mount(Access::Scope(Scope::RecordsRead), routes!(signals::signals))
         .mount(Access::Scope(Scope::RecordsWrite), routes!(notes::add))
         .mount(Access::Scope(Scope::RecordsExport), routes!(export::export))
         .mount(Access::Scope(Scope::RecordsWrite), routes!(amend::amend))

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::attempt::loaded;
+use super::signals::SignalView;
 use super::steps;
 use super::view::{RecordView, body_of};
 use crate::auth::Caller;
@@ -22,6 +23,8 @@ use crate::state::App;
 struct WorkedView<'a> {
     #[serde(flatten)]
     record: RecordView<'a>,
+    /// Settlement signals of its verdicts, oldest first.
+    signals: Vec<SignalView<'a>>,
     /// Of a record under a gate.
     next_steps: Vec<NextStep>,
 }
@@ -31,7 +34,7 @@ struct WorkedView<'a> {
     summary = "Read a record",
     params(("id" = Uuid, Path, description = "Record")),
     responses(
-        (status = 200, description = "The record with its criteria; under a gate also with nextSteps", body = RecordView<'static>),
+        (status = 200, description = "The record with its criteria; under a gate also with signals and nextSteps", body = RecordView<'static>),
         (status = 404, description = "No such record for this key", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -55,7 +58,12 @@ pub(crate) async fn read(
         Some(amended) => view.with_criteria(amended),
         None => view,
     };
+    let signals = match work.verdict_position {
+        Some(_) => app.store().signals(id).await?,
+        None => Vec::new(),
+    };
+    let signals = signals.iter().map(SignalView::of).collect();
     let loaded = loaded(&app, &record).await?;
     let next_steps = steps::all(&caller, &record, &loaded, app.store().clock().now());
-    ok(&WorkedView { record: record_view, next_steps })
+    ok(&WorkedView { record: record_view, signals, next_steps })
 }

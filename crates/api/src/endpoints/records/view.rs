@@ -169,6 +169,13 @@ pub(crate) fn next_steps(caller: &Caller, record: &Record) -> Vec<NextStep> {
     let steps = NextSteps::of(caller)
         .get(Scope::RecordsRead, "read", base.clone(), "read the record")
         .get(Scope::RecordsRead, "entries", format!("{base}/entries"), "read its signed entries");
+    let judged = record.work.as_ref().is_some_and(|work| work.verdict_position.is_some());
+    let steps = if judged {
+        let what = "read the settlement signals of its verdicts";
+        steps.get(Scope::RecordsRead, "signals", format!("{base}/signals"), what)
+    } else {
+        steps
+    };
     // The third party of a dispute reads another organisation's chain and adds nothing to it.
     let own = caller.org().is_none_or(|org| org == record.org_id);
     let steps = if own {
