@@ -29,7 +29,8 @@ pub(super) async fn run(base: &Base) -> Result<Value> {
          0, now() FROM generate_series(1, {FLOOD})"
     );
     sql.batch_execute(&flood).await?;
-    let begun = "SELECT (count(*) > 0)::int8 FROM jobs WHERE kind = 'probe' AND state = 'active'";
+    let begun =
+        "SELECT (count(*) > 0)::int::int8 FROM jobs WHERE kind = 'probe' AND state = 'active'";
     until(sql, begun, 1, PATIENCE).await?;
     let single = "INSERT INTO jobs (id, kind, org_id, payload, priority, run_at)
         VALUES (uuidv7(), 'probe', '00000000-0000-0000-0000-000000000002', '{}', 0, now())";

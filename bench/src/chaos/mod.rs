@@ -1,7 +1,7 @@
 //! What becomes of ticks and jobs when workers are killed, stopped, resumed and misled about the time.
 //!
 //! The reckoning is the database's: triggers of this suite log every job that is added, claimed and
-//! finished.
+//! finished. Jobs of ticks are made to take a while, so that workers die with them in hand.
 
 mod fences;
 mod flood;
@@ -46,6 +46,13 @@ BEGIN
     INSERT INTO chaos_log VALUES (TG_ARGV[0], job.id, job.fence, job.payload);
     RETURN NULL;
 END $$;
+CREATE FUNCTION chaos_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.payload := NEW.payload || '{\"waitMs\": 400}';
+    RETURN NEW;
+END $$;
+CREATE TRIGGER chaos_slow BEFORE INSERT ON jobs FOR EACH ROW
+    WHEN (NEW.payload->>'schedule' = 'chaos') EXECUTE FUNCTION chaos_slow();
 CREATE TRIGGER chaos_added AFTER INSERT ON jobs FOR EACH ROW
     WHEN (NEW.kind = 'probe' AND NEW.org_id <> '00000000-0000-0000-0000-000000000001')
     EXECUTE FUNCTION chaos_note('added');
