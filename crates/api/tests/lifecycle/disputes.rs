@@ -18,7 +18,8 @@ async fn the_third_party_reads_that_chain_and_nothing_else() {
     child["parentRecordId"] = json!(parent);
     let child = parties.create(child).await;
     let reads = |record: &str| {
-        ["", "/entries", "/audit-export"].map(|what| format!("/v1/records/{record}{what}"))
+        ["", "/entries", "/signals", "/audit-export"]
+            .map(|what| format!("/v1/records/{record}{what}"))
     };
     for path in reads(&record) {
         parties.app.get(key, path).await.problem(404, "not-found");
@@ -40,6 +41,7 @@ async fn the_third_party_reads_that_chain_and_nothing_else() {
             "escalate-to-human",
             "read",
             "entries",
+            "signals",
             "export"
         ]
     );

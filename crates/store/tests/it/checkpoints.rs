@@ -72,7 +72,7 @@ async fn an_event_that_is_committed_late_is_not_passed_over() {
     late.execute(sql, &[&org, &ids.0]).await.unwrap();
     let insert = "INSERT INTO records (id, org_id, type_name, type_version, status, created_by,
         root_id, depth, created_at, head_position, head_hash)
-        VALUES ($1, $2, 't', 1, 'RECORDED', $2, $1, 0, now(), 0, $3)";
+        VALUES ($1, $2, 't', 1, 'RECORDED', $2, $1, 0, now(), 0, $3::bytea)";
     let head = first.record.head_hash.0.as_slice();
     late.execute(insert, &[&ids.0, &org, &head]).await.unwrap();
     appender.create(create(vec![second], None)).await.unwrap();

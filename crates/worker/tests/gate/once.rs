@@ -72,7 +72,8 @@ async fn a_worker_may_die_at_any_step() {
             break;
         }
     }
-    assert!(died_unfinished >= 3, "it was dropped {died_unfinished} times before its end");
+    // At least while it read, and while it wrote.
+    assert!(died_unfinished >= 2, "it was dropped {died_unfinished} times before its end");
 }
 
 #[tokio::test]
