@@ -28,26 +28,35 @@ pub struct Failure {
 /// Bytes of an error that are kept.
 const MOST_ERROR: usize = 4096;
 
-const FINISH: &str = "
-DELETE FROM jobs USING unnest($1::uuid[], $2::int8[]) AS h(id, fence)
-WHERE jobs.id = h.id AND jobs.fence = h.fence AND state = 'active' RETURNING jobs.id, jobs.fence";
+/// The rows that valid claims name, found one by one through the primary key. Written this way because
+/// the plan is made while the table may be empty: a join would then walk all active jobs for each one
+/// that is named. A job is leased while it is active (a constraint of the table).
+macro_rules! named {
+    () => {
+        "ctid = ANY (ARRAY(SELECT row.at FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
+            CROSS JOIN LATERAL (SELECT jobs.ctid AS at FROM jobs WHERE jobs.id = h.id
+                AND jobs.fence = h.fence AND lease_until IS NOT NULL LIMIT 1 FOR UPDATE) AS row))
+        RETURNING id, fence"
+    };
+}
 
-const EXTEND: &str = "
-UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond'
-FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
-WHERE jobs.id = h.id AND jobs.fence = h.fence AND state = 'active' RETURNING jobs.id, jobs.fence";
+const FINISH: &str = concat!("DELETE FROM jobs WHERE ", named!());
+
+const EXTEND: &str =
+    concat!("UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond' WHERE ", named!());
 
 const FAIL: &str = "
 UPDATE jobs SET state = CASE WHEN retry_ms IS NULL THEN 'dead' ELSE 'waiting' END,
     run_at = now() + coalesce(retry_ms, 0) * interval '1 millisecond',
     lease_until = NULL, claimed_by = NULL, last_error = error
 FROM unnest($1::uuid[], $2::int8[], $3::text[], $4::int8[]) AS h(id, fence, error, retry_ms)
-WHERE jobs.id = h.id AND jobs.fence = h.fence AND state = 'active' RETURNING jobs.id, jobs.fence";
+WHERE jobs.id = h.id AND jobs.fence = h.fence AND lease_until IS NOT NULL RETURNING jobs.id, jobs.fence";
 
-const RELEASE: &str = "
-UPDATE jobs SET state = 'waiting', attempt = attempt - 1, lease_until = NULL, claimed_by = NULL
-FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
-WHERE jobs.id = h.id AND jobs.fence = h.fence AND state = 'active' RETURNING jobs.id, jobs.fence";
+const RELEASE: &str = concat!(
+    "UPDATE jobs SET state = 'waiting', attempt = attempt - 1, lease_until = NULL, claimed_by = NULL
+    WHERE ",
+    named!()
+);
 
 const RESCUE: &str = "
 UPDATE jobs SET state = 'waiting', lease_until = NULL, claimed_by = NULL,
