@@ -1,5 +1,6 @@
 //! The API tier: one file an endpoint, authentication, problems, OpenAPI.
 
+mod admission;
 pub mod auth;
 mod body;
 mod cache;
@@ -18,14 +19,16 @@ mod state;
 mod telemetry;
 
 use axum::Router;
-use axum::response::IntoResponse as _;
+use axum::handler::Handler as _;
 
 pub use config::{ApiConfig, HttpLimits, Secret};
 pub use endpoints::admin::platform_key;
 pub use route::SCOPE_EXTENSION;
 pub use state::App;
-pub use telemetry::install_metrics;
+pub use telemetry::{in_request, install_metrics};
 
+use crate::admission::AdmissionLayer;
+use crate::auth::Access;
 use crate::problem::Problem;
 use crate::route::Routes;
 
@@ -40,16 +43,22 @@ impl App {
         let routes = endpoints::keys::mount(routes);
         let routes = endpoints::probes::mount(routes);
         let (router, document) = routes.finish();
-        let docs =
-            utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document.clone());
+        // What no operation serves is named and measured too.
+        let elsewhere = AdmissionLayer::new(self.clone(), Access::Public, "none");
+        let docs: Router = utoipa_swagger_ui::SwaggerUi::new("/docs")
+            .url("/openapi.json", document.clone())
+            .into();
         let router = router
-            .fallback(async || Problem::not_found("this path").into_response())
-            .method_not_allowed_fallback(method_not_allowed)
+            .fallback(not_found.layer(elsewhere.clone()))
+            .method_not_allowed_fallback(method_not_allowed.layer(elsewhere.clone()))
             .with_state(self.clone())
-            .merge(docs)
-            .layer(axum::middleware::from_fn(telemetry::observe));
+            .merge(docs.layer(elsewhere));
         (router, document)
     }
+}
+
+async fn not_found() -> Problem {
+    Problem::not_found("this path")
 }
 
 async fn method_not_allowed() -> Problem {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::next_steps::NextStep;
+use crate::telemetry::in_request;
 
 /// Media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -177,12 +178,12 @@ impl From<Error> for Problem {
                     .hint("Nothing was written. Retry after the time in Retry-After.")
             }
             Error::Unavailable(reason) => {
-                tracing::warn!(reason, "the database cannot be used");
+                in_request(|| tracing::warn!(reason, "the database cannot be used"));
                 unavailable("database-unavailable", "the database cannot be reached now", 2)
                     .hint("Nothing was written. Retry after the time in Retry-After.")
             }
             Error::OutcomeUnknown => {
-                tracing::warn!("the outcome of a commit is unknown");
+                in_request(|| tracing::warn!("the outcome of a commit is unknown"));
                 unavailable(
                     "outcome-unknown",
                     "the database went away during the commit: the request may or may not have been carried out",
@@ -195,7 +196,9 @@ impl From<Error> for Problem {
                     .hint("Nothing was written. Retry after the time in Retry-After.")
             }
             internal @ (Error::Database(_) | Error::Damaged(_) | Error::Unfit(_)) => {
-                tracing::error!(error = %internal, "a request failed inside the server");
+                in_request(
+                    || tracing::error!(error = %internal, "a request failed inside the server"),
+                );
                 internal_error()
             }
         }

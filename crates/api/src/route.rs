@@ -1,13 +1,13 @@
 //! The one way to mount a route: with a declared access, which the OpenAPI document shows.
 
-use axum::middleware::from_fn_with_state;
 use utoipa::ToSchema as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use crate::auth::{Access, guard};
+use crate::admission::AdmissionLayer;
+use crate::auth::Access;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::state::App;
 
@@ -31,9 +31,8 @@ impl Routes {
         for item in paths.paths.values_mut() {
             operations_of(item).for_each(|operation| declare(operation, access));
         }
-        if access != Access::Public {
-            methods = methods.layer(from_fn_with_state((self.app.clone(), access), guard));
-        }
+        let path = paths.paths.keys().next().map_or("none", String::as_str);
+        methods = methods.layer(AdmissionLayer::new(self.app.clone(), access, path));
         self.router = self.router.routes((schemas, paths, methods));
         self
     }

@@ -1,17 +1,18 @@
 //! One log line and one measurement a request; request ids and W3C trace context.
 
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use deed_store::random;
+use metrics::Histogram;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing::Instrument as _;
 
 /// Header that names a request in logs and answers.
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that a client may choose.
 const LONGEST_ID: usize = 128;
 
@@ -45,32 +46,105 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Outermost middleware of the app.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers());
-    // The route's pattern, not the path: ids would make a metric of their own each.
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
-    let method = known(request.method());
-    let span = tracing::info_span!(
-        "request",
-        request_id = id.to_str().unwrap_or_default(),
-        trace_id = trace_id(request.headers()),
-        method,
-        route,
-    );
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let elapsed = started.elapsed();
-    let status = response.status().as_u16();
-    span.in_scope(|| {
-        tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered");
-    });
-    metrics::histogram!("deed_http_request_seconds",
-        "method" => method, "route" => route, "status" => status.to_string())
-    .record(elapsed.as_secs_f64());
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+/// What the requests of one path have in common.
+pub(crate) struct Route {
+    /// The route's pattern, not the path of a request: ids would make a metric of their own each.
+    path: String,
+    /// The histograms in use, by method and status: looking one up by its labels costs more than
+    /// recording into it.
+    latencies: RwLock<Vec<((&'static str, StatusCode), Histogram)>>,
+}
+
+impl Route {
+    pub(crate) fn new(path: &str) -> Self {
+        Self { path: path.to_owned(), latencies: RwLock::default() }
+    }
+
+    fn latency(&self, method: &'static str, status: StatusCode) -> Histogram {
+        let known = self.latencies.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = known.iter().find(|(key, _)| *key == (method, status)) {
+            return found.clone();
+        }
+        drop(known);
+        let new = metrics::histogram!("deed_http_request_seconds",
+            "method" => method, "route" => self.path.clone(), "status" => status.as_u16().to_string());
+        let mut known = self.latencies.write().unwrap_or_else(PoisonError::into_inner);
+        known.push(((method, status), new.clone()));
+        new
+    }
+}
+
+/// What a request is called in the log.
+#[derive(Clone)]
+struct Name {
+    request_id: HeaderValue,
+    trace_id: Option<String>,
+    method: &'static str,
+    route: Arc<Route>,
+}
+
+impl Name {
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!(
+            "request",
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            trace_id = self.trace_id,
+            method = self.method,
+            route = self.route.path,
+        )
+    }
+}
+
+tokio::task_local! {
+    static NAME: Name;
+}
+
+/// Logs within the span of the request that is being worked on, if there is one. The span is made
+/// here and not with every request, because hardly any request has something to log.
+pub fn in_request<T>(log: impl FnOnce() -> T) -> T {
+    match NAME.try_with(Name::span) {
+        Ok(span) => span.in_scope(log),
+        Err(_) => log(),
+    }
+}
+
+/// A request under observation.
+pub(crate) struct Observed {
+    name: Name,
+    started: Instant,
+}
+
+impl Observed {
+    pub(crate) fn start(request: &Request, route: &Arc<Route>) -> Self {
+        let started = Instant::now();
+        let name = Name {
+            request_id: request_id(request.headers()),
+            trace_id: trace_id(request.headers()).map(str::to_owned),
+            method: known(request.method()),
+            route: Arc::clone(route),
+        };
+        Self { name, started }
+    }
+
+    /// Works on the request under its name.
+    pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        NAME.scope(self.name.clone(), work)
+    }
+
+    /// Measures the answer and puts the request's id on it.
+    pub(crate) fn finish(self, mut response: Response) -> Response {
+        let elapsed = self.started.elapsed();
+        let status = response.status();
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            self.name.span().in_scope(|| {
+                let elapsed_us = elapsed.as_micros();
+                tracing::debug!(status = status.as_u16(), elapsed_us, "answered");
+            });
+        }
+        self.name.route.latency(self.name.method, status).record(elapsed.as_secs_f64());
+        response.headers_mut().insert(REQUEST_ID, self.name.request_id);
+        response
+    }
 }
 
 /// The method's name, or "other": a client may invent methods, and each would make a metric.
@@ -94,7 +168,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         (1..=LONGEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
     };
     headers.get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
-        let text = hex::encode(random::bytes::<16>());
+        let text = hex::encode(random::pooled::<16>());
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("none"))
     })
 }

@@ -32,5 +32,5 @@ pub(crate) fn start(log: &Log) -> Result<()> {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("without a message");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(place, message, "panicked");
+    deed_api::in_request(|| tracing::error!(place, message, "panicked"));
 }

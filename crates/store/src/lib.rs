@@ -16,6 +16,7 @@ mod pool;
 pub mod provision;
 pub mod queue;
 pub mod random;
+pub mod recipe;
 pub mod records;
 pub mod replicas;
 mod response;

@@ -1,14 +1,15 @@
 //! Stored answers, made small: an answer repeats what the vault holds anyway.
 //!
-//! The answer to an append consists mostly of the entry's statement and body. It is compressed
-//! against these, which never change, so that an idempotency key costs the append path a few
-//! hundred bytes instead of several times the record.
+//! The answer to an append consists mostly of the entry's statement and body. It is kept as a recipe
+//! (see [`crate::recipe`]) or compressed against these, which never change, so that an idempotency
+//! key costs the append path a few hundred bytes instead of several times the record.
 
 use deed_chain::base64url;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::tx::Tx;
+use crate::{recipe, rows};
 
 /// Text that answers have in common. Part of the storage format: never change it.
 const COMMON: &[u8] = br#"{"record":{"id":"","orgId":"","type":"","typeVersion":1,"status":"RECORDED","principalAgentId":"","rootRecordId":"","criteria":{},"createdAt":"","head":{"position":0,"hash":""}},"entry":{"position":0,"hash":"","previous":"","signedStatement":"","body":},"nextSteps":[{"action":"read","method":"GET","href":"/v1/records/","description":"read the record"},{"action":"entries","method":"GET","href":"/v1/records//entries","description":"read its signed entries"},{"action":"add-note","method":"POST","href":"/v1/records//notes","description":"append a signed note: a correction adds, it never edits"},{"action":"delegate","method":"POST","href":"/v1/records","description":"notarize a child of this record: send its id as parentRecordId"},{"action":"export","method":"GET","href":"/v1/records//audit-export","description":"get a document that verifies offline"}]}"#;
@@ -16,9 +17,9 @@ const COMMON: &[u8] = br#"{"record":{"id":"","orgId":"","type":"","typeVersion":
 /// An answer as the database keeps it.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    /// Compressed if `entry` is there, otherwise the answer itself.
+    /// A recipe or compressed if `entry` is there, otherwise the answer itself.
     pub(crate) bytes: Vec<u8>,
-    /// The vault entry that it was compressed against.
+    /// The vault entry that it is made of.
     pub(crate) entry: Option<(Uuid, i64)>,
 }
 
@@ -36,6 +37,11 @@ impl Stored {
         Self { bytes, entry: Some((record, position)) }
     }
 
+    /// An answer about the first entry of a record, as its recipe.
+    pub(crate) fn recipe(record: Uuid, recipe: Vec<u8>) -> Self {
+        Self { bytes: recipe, entry: Some((record, 0)) }
+    }
+
     /// An answer about several entries or none.
     pub(crate) fn plain(answer: &[u8]) -> Self {
         Self { bytes: answer.to_vec(), entry: None }
@@ -44,11 +50,18 @@ impl Stored {
     /// The answer, byte for byte.
     pub(crate) async fn open(self, tx: Tx<'_>) -> Result<Vec<u8>, Error> {
         let Some((record, position)) = self.entry else { return Ok(self.bytes) };
-        let sql = "SELECT entry, body FROM vault_entries WHERE record_id = $1 AND position = $2";
+        let sql = "SELECT entry, body, hash, previous FROM vault_entries
+                   WHERE record_id = $1 AND position = $2";
         let row = tx.client.query_opt(sql, &[&record, &position]).await?;
         let damaged = || Error::Damaged(format!("the answer about entry {position} of {record}"));
         let row = row.ok_or_else(damaged)?;
-        let dictionary = dictionary(row.get(0), row.get(1));
+        let (entry, body) = (row.get(0), row.get(1));
+        if self.bytes.starts_with(&recipe::MARK) {
+            let (hash, previous) = (rows::hash(row.get(2))?, rows::hash(row.get(3))?);
+            return recipe::make(&self.bytes, record, &hash, &previous, entry, body)
+                .ok_or_else(damaged);
+        }
+        let dictionary = dictionary(entry, body);
         lz4_flex::block::decompress_size_prepended_with_dict(&self.bytes, &dictionary)
             .map_err(|_| damaged())
     }

@@ -5,10 +5,8 @@ pub(crate) mod secret;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use deed_store::access::{ApiKey, Role};
 use deed_store::records::Actor;
 use uuid::Uuid;
@@ -39,7 +37,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    fn of(key: Arc<ApiKey>) -> Self {
+    pub(crate) fn of(key: Arc<ApiKey>) -> Self {
         // A profile that this version does not know (any more) allows nothing.
         let scopes = profile(&key.scope_profile).map_or(&[][..], |profile| profile.scopes);
         Self { key, scopes }
@@ -115,27 +113,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // Present on every route that is not public; see `guard`.
+        // Present on every route that is not public; see `admission`.
         parts.extensions.get::<Self>().cloned().ok_or_else(internal_error)
     }
 }
 
-/// Middleware of every route that is not public.
-pub(crate) async fn guard(
-    State((app, access)): State<(App, Access)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match authenticate(&app, access, request.headers()).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn authenticate(app: &App, access: Access, headers: &HeaderMap) -> Result<Caller, Problem> {
+/// The caller of a request, if its key is valid and has what `access` asks for.
+///
+/// # Errors
+/// 401 without a valid key, 403 without the scope.
+pub(crate) async fn authenticate(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     let key = bearer(headers).ok_or_else(|| {
         unauthorized("no API key came with the request")
             .hint("Send the header `Authorization: Bearer <API key>`.")

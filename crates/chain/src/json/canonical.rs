@@ -15,7 +15,8 @@ pub fn canonical(value: &Value) -> Vec<u8> {
     out
 }
 
-fn write_value(value: &Value, out: &mut Vec<u8>) {
+/// Appends the [`canonical`] form of `value` to `out`.
+pub fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -36,16 +37,24 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// The escapes of RFC 8785 section 3.2.2.2 are those that serde_json writes.
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("writing a string to memory does not fail");
+/// Appends `text` as a JSON string to `out`. The escapes of RFC 8785 section 3.2.2.2 are those that
+/// serde_json writes; most strings need none, which is seen many bytes at a time.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    if !text.bytes().fold(true, |plain, b| plain & (b >= 0x20) & (b != b'"') & (b != b'\\')) {
+        serde_json::to_writer(out, text).expect("writing a string to memory does not fail");
+        return;
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// RFC 8785 section 3.2.2.3: as ECMAScript writes a double.
 fn write_number(number: &Number, out: &mut Vec<u8>) {
     let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
     if magnitude.is_some_and(|magnitude| magnitude <= MAX_SAFE_INTEGER) {
-        out.extend_from_slice(number.to_string().as_bytes());
+        serde_json::to_writer(out, number).expect("writing a number to memory does not fail");
         return;
     }
     let double = number.as_f64().expect("JSON numbers are finite doubles");
@@ -55,7 +64,7 @@ fn write_number(number: &Number, out: &mut Vec<u8>) {
 fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'{');
     // The map is in byte order already, which for ASCII keys is the order wanted.
-    if map.keys().is_sorted_by(|a, b| utf16_order(a, b).is_le()) {
+    if map.keys().all(|key| key.is_ascii()) {
         write_members(map.iter(), out);
     } else {
         let mut members: Vec<_> = map.iter().collect();
@@ -79,5 +88,5 @@ fn write_members<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out
 /// RFC 8785 section 3.2.3: by UTF-16 code units. Only characters from U+E000 on sort differently
 /// by UTF-8 bytes.
 fn utf16_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    a.encode_utf16().cmp(b.encode_utf16())
 }

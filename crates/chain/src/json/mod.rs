@@ -11,7 +11,7 @@ mod visitor;
 
 use serde_json::Value;
 
-pub use canonical::canonical;
+pub use canonical::{canonical, write_string, write_value};
 pub use error::JsonError;
 
 /// The deepest nesting that [`parse`] can be asked for.

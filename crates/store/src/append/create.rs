@@ -49,6 +49,18 @@ pub struct Create {
 }
 
 impl Create {
+    /// One record whose answer is kept as its recipe (see [`crate::recipe`]).
+    #[must_use]
+    pub fn one(
+        record: NewRecord,
+        idempotency: Option<Idempotency>,
+        status: u16,
+        recipe: Vec<u8>,
+    ) -> Self {
+        let answer = idempotency.is_some().then(|| Stored::recipe(record.record.id, recipe));
+        Self { records: vec![record], idempotency, status, answer }
+    }
+
     /// `response` is what a retry with the same idempotency key will get; without a key it is
     /// not kept. `status` is its HTTP status.
     #[must_use]

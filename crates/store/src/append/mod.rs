@@ -44,8 +44,8 @@ impl Appender {
     #[must_use]
     pub fn start(store: &Store, queue: usize) -> Self {
         Self {
-            creates: Batcher::start("create", store.clone(), queue, create::write),
-            extends: Batcher::start("extend", store.clone(), queue, extend::write),
+            creates: Batcher::start("create", store.clone(), queue, 2, create::write),
+            extends: Batcher::start("extend", store.clone(), queue, 1, extend::write),
         }
     }
 

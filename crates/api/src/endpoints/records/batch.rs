@@ -95,8 +95,9 @@ pub(crate) async fn batch(
         // The database is away: no item was judged fairly, so nothing is written.
         return Err(passing.clone());
     }
+    let items: Vec<_> = items.into_iter().map(|item| item.map(|p| (p.body(), p))).collect();
     let response = Bytes::from(render(&view(&caller, &items))?);
-    let records: Vec<_> = items.into_iter().filter_map(Result::ok).map(|p| p.new).collect();
+    let records: Vec<_> = items.into_iter().flatten().map(|(_, p)| p.new).collect();
     if records.is_empty() {
         // Nothing to append, but an answer to keep, or one that was given when the world was
         // another.
@@ -112,9 +113,12 @@ pub(crate) async fn batch(
     Reply::appended(StatusCode::OK, done)
 }
 
-fn view<'a>(caller: &Caller, items: &'a [Result<Prepared, Problem>]) -> BatchView<'a> {
+/// The prepared items come with their bodies as values.
+fn view<'a>(caller: &Caller, items: &'a [Result<(Value, Prepared), Problem>]) -> BatchView<'a> {
     let results = items.iter().map(|item| match item {
-        Ok(prepared) => Outcome::Written { status: 201, written: prepared.view(None) },
+        Ok((body, prepared)) => {
+            Outcome::Written { status: 201, written: prepared.view(None, body) }
+        }
         Err(problem) => Outcome::Refused { status: problem.status, problem },
     });
     let next_steps = NextSteps::of(caller)

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use deed_store::append::{Appended, Create};
 
+use super::answer;
 use super::prepare::{CreateRecord, prepare};
 use super::view::WrittenView;
 use crate::auth::Caller;
@@ -37,11 +38,17 @@ pub(crate) async fn create(
                 return Reply::or_answered_before(&app, idempotency.as_ref(), problem).await;
             }
         };
-    let response = Bytes::from(render(&prepared.view(Some(&caller)))?);
     let status = StatusCode::CREATED;
-    let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);
+    let (response, item) = if answer::is_plain(&prepared.new.record) {
+        let (response, recipe) = answer::written(&prepared.new, &prepared.parts, &caller);
+        (response, Create::one(prepared.new, idempotency, status.as_u16(), recipe))
+    } else {
+        let response = render(&prepared.view(Some(&caller), &prepared.body()))?;
+        let item = Create::new(vec![prepared.new], idempotency, status.as_u16(), &response);
+        (response, item)
+    };
     let done = match app.appender().create(item).await? {
-        Appended::Written(()) => Appended::Written(response),
+        Appended::Written(()) => Appended::Written(Bytes::from(response)),
         Appended::Replayed(replay) => Appended::Replayed(replay),
     };
     Reply::appended(status, done)

@@ -18,6 +18,7 @@ use crate::problem::{Problem, internal_error};
 use crate::query::{Path, Query};
 use crate::reply::Reply;
 use crate::state::App;
+use crate::telemetry::in_request;
 
 /// Most entries of one document, and most bytes of their statements and bodies: they bound the
 /// memory that one request takes.
@@ -103,7 +104,9 @@ async fn chains(app: &App, records: &[Record]) -> Result<Vec<(Uuid, Vec<StoredEn
             entries.extend(page.await?);
             let newest = entries.last().map_or(-1, |entry| entry.position);
             if newest == after {
-                tracing::error!(record = %record.id, after, "entries are missing in the vault");
+                in_request(
+                    || tracing::error!(record = %record.id, after, "entries are missing in the vault"),
+                );
                 return Err(internal_error());
             }
             after = newest;
@@ -139,7 +142,7 @@ fn build(
     let genesis_body: Value =
         serde_json::from_slice(&installation.genesis_body).map_err(|_| internal_error())?;
     let damaged = |e: deed_chain::bundle::BuildError| {
-        tracing::error!(error = %e, record = %root, "an export cannot be built");
+        in_request(|| tracing::error!(error = %e, record = %root, "an export cannot be built"));
         internal_error()
     };
     let issuer = &installation.issuer;

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use deed_lifecycle::State;
 use deed_store::records::{Record, Work};
-use serde_json::{Number, Value, json};
+use serde_json::Number;
 use uuid::Uuid;
 
 use super::bounds::{self, Bounds};
-use super::view;
 use crate::auth::Caller;
 use crate::cache::LoadedType;
 use crate::problem::Problem;
@@ -103,25 +102,4 @@ pub(super) async fn performer(app: &App, caller: &Caller, named: Uuid) -> Result
         "performerAgentId is no agent of this organisation",
         "Use the id of an agent of the organisation; GET /v1/admin/agents lists them.",
     ))
-}
-
-/// Adds to what is signed of a record at its creation what its gate and its bounds say.
-pub(super) fn describe(about: &mut Value, record: &Record) {
-    if let Some(deadline) = record.deadline {
-        about["deadline"] = json!(view::time(deadline));
-    }
-    if let Some(limits) = record.limits.as_ref().and_then(|text| serde_json::from_str(text).ok()) {
-        about["limits"] = limits;
-    }
-    if let Some(work) = &record.work {
-        about["verdictMode"] = json!(work.mode.as_str());
-        if let Some(performer) = work.performer_agent_id {
-            about["performerAgentId"] = json!(performer);
-        }
-    }
-}
-
-/// Kind of a record's first entry and of its event.
-pub(super) fn first_kind(record: &Record) -> &'static str {
-    if record.work.is_some() { "record.created" } else { "record.recorded" }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod activate;
 mod amend;
+mod answer;
 mod attempt;
 mod batch;
 mod bounds;
@@ -13,6 +14,7 @@ mod dispute;
 mod entries;
 mod escalate;
 mod export;
+mod first_body;
 mod gated;
 mod list;
 mod notes;

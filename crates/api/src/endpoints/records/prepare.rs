@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use deed_chain::body;
+use deed_chain::base64url;
 use deed_chain::entry::{Claims, Link};
+use deed_chain::hash::sha256;
 use deed_store::append::NewRecord;
 use deed_store::random;
 use deed_store::records::{MOST_DEPTH, Record};
 use serde::Deserialize;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::gated::{self, Beginning, Wish, begin};
+use super::first_body::{self, FirstBody, Parts};
+use super::gated::{Beginning, Wish, begin};
 use super::steps;
-use super::view::{self, EntryView, RecordView, WrittenView};
+use super::view::{EntryView, RecordView, WrittenView};
 use crate::auth::Caller;
 use crate::body::{misshapen, shaped};
 use crate::cache::LoadedType;
@@ -86,26 +88,30 @@ impl CreateRecord {
     }
 }
 
-/// A signed record and what the answer shows of it.
+/// A signed record that waits for its INSERT, and where the answer finds its parts in the body.
 pub(crate) struct Prepared {
     pub(crate) new: NewRecord,
-    loaded: Arc<LoadedType>,
-    body: Value,
-    signed_statement: String,
+    pub(crate) parts: Parts,
+    pub(crate) loaded: Arc<LoadedType>,
 }
 
 impl Prepared {
-    /// The answer, with the next steps of `caller` if it is given.
-    pub(crate) fn view(&self, caller: Option<&Caller>) -> WrittenView<'_> {
+    /// The body as a value.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_slice(&self.new.body).unwrap_or_default()
+    }
+
+    /// The answer, with the next steps of `caller` if it is given; `body` is [`Prepared::body`].
+    pub(crate) fn view<'a>(&'a self, caller: Option<&Caller>, body: &'a Value) -> WrittenView<'a> {
         let record = &self.new.record;
         WrittenView {
-            record: RecordView::full(record, &self.body),
+            record: RecordView::full(record, body),
             entry: EntryView {
                 position: 0,
                 hash: record.head_hash,
                 previous: self.new.previous,
-                signed_statement: self.signed_statement.clone(),
-                body: &self.body,
+                signed_statement: base64url::encode(&self.new.entry),
+                body,
             },
             next_steps: caller
                 .map(|caller| steps::all(caller, record, &self.loaded, record.created_at)),
@@ -163,19 +169,17 @@ pub(crate) async fn prepare(
         deadline: bounds.deadline,
         work,
     };
-    let body = first_body(&record, &loaded, criteria, &request.references, parent.as_ref());
-    Ok(sign(app, record, body, request.references, loaded))
+    let first = FirstBody { record: &record, loaded: &loaded, parent: parent.as_ref() };
+    let (body, parts) = first.write(&criteria, &request.references);
+    Ok(Prepared { new: sign(app, record, body, request.references), parts, loaded })
 }
 
 fn sign(
     app: &App,
     mut record: Record,
-    body: Value,
+    body: Vec<u8>,
     references: BTreeMap<String, String>,
-    loaded: Arc<LoadedType>,
-) -> Prepared {
-    let (canonical, body_hash) = body::body_hash(&body);
-    let kind = gated::first_kind(&record);
+) -> NewRecord {
     let installation = app.store().installation();
     let claims = Claims {
         issuer: installation.issuer.clone(),
@@ -183,59 +187,16 @@ fn sign(
         issued_at: record.created_at.timestamp(),
         link: Some(Link { position: 0, previous: installation.genesis_hash, epoch: 0 }),
     };
-    let entry = app.store().signer().sign(&claims, &body_hash);
+    let entry = app.store().signer().sign(&claims, &sha256(&body));
     record.head_hash = entry.hash();
-    Prepared {
-        loaded,
-        signed_statement: entry.to_base64url(),
-        new: NewRecord {
-            record,
-            references: references.into_iter().collect(),
-            previous: installation.genesis_hash,
-            entry: entry.into_bytes(),
-            body: canonical,
-            event: kind,
-        },
+    NewRecord {
+        event: first_body::kind(&record),
+        record,
+        references: references.into_iter().collect(),
+        previous: installation.genesis_hash,
+        entry: entry.into_bytes(),
         body,
     }
-}
-
-/// Everything that is signed of a record at its creation.
-fn first_body(
-    record: &Record,
-    loaded: &LoadedType,
-    criteria: Value,
-    references: &BTreeMap<String, String>,
-    parent: Option<&Record>,
-) -> Value {
-    let mut about = json!({
-        "id": record.id,
-        "orgId": record.org_id,
-        "type": loaded.definition.name,
-        "typeVersion": loaded.definition.version,
-        "typeDigest": loaded.definition.digest,
-        "status": record.status.as_str(),
-        "createdBy": record.created_by,
-        "createdAt": view::time(record.created_at),
-    });
-    if let Some(agent) = record.principal_agent_id {
-        about["principalAgentId"] = json!(agent);
-    }
-    if let Some(requested_by) = &record.requested_by {
-        about["requestedBy"] = json!(requested_by);
-    }
-    gated::describe(&mut about, record);
-    let mut fields = Map::new();
-    fields.insert("record".to_owned(), about);
-    fields.insert("criteria".to_owned(), criteria);
-    if !references.is_empty() {
-        fields.insert("references".to_owned(), json!(references));
-    }
-    if let Some(parent) = parent {
-        let link = json!({ "recordId": parent.id, "entryHash": parent.head_hash });
-        fields.insert("parent".to_owned(), link);
-    }
-    body::salted(gated::first_kind(record), &random::bytes(), fields)
 }
 
 fn check_type(loaded: &LoadedType) -> Result<(), Problem> {
