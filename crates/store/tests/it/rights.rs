@@ -9,9 +9,11 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 19] = [
     ("agents", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
+    ("checkpoint_progress", "SELECT"),
+    ("checkpoints", "INSERT SELECT"),
     ("events", "INSERT SELECT"),
     ("idempotency_keys", "DELETE INSERT SELECT"),
     ("installation", "SELECT"),
@@ -28,8 +30,9 @@ const TABLES: [(&str, &str); 17] = [
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 7] = [
+const UPDATES: [(&str, &str); 8] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
+    ("checkpoint_progress", "done horizon settled"),
     ("idempotency_keys", "response sealed status"),
     ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
     ("record_types", "disabled_at"),
