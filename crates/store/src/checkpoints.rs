@@ -54,6 +54,7 @@ impl Store {
 async fn batch(store: &Store, tx: Tx<'_>, limit: i64) -> Result<usize, Error> {
     let row = tx.client.query_one(PROGRESS, &[]).await?;
     let (done, horizon, settled): (i64, i64, bool) = (row.get(0), row.get(1), row.get(2));
+    metrics::gauge!("deed_checkpoint_events_behind").set((horizon - done) as f64);
     if done == horizon {
         tx.client.execute(NEW_HORIZON, &[]).await?;
         return Ok(0);

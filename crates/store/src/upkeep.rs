@@ -51,14 +51,15 @@ impl Store {
         run.await
     }
 
-    /// Removes at most `limit` dead jobs that were enqueued more than `days` ago.
+    /// Removes at most `limit` dead jobs that died more than `days` ago.
     ///
     /// # Errors
     /// Those of a transaction.
     pub async fn sweep_dead_jobs(&self, days: i32, limit: usize) -> Result<usize, Error> {
         let sql = "
             DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'dead'
-                AND id < uuid_floor(now() - make_interval(days => $1)) ORDER BY id LIMIT $2)
+                AND id < uuid_floor(now() - make_interval(days => $1))
+                AND run_at < now() - make_interval(days => $1) ORDER BY id LIMIT $2)
             AND state = 'dead'";
         self.remove("sweep_dead_jobs", sql, days, limit).await
     }

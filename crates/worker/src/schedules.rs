@@ -50,10 +50,18 @@ const SHORTEST_NAP: Duration = Duration::from_millis(20);
 /// it claimed.
 const SPREAD_MS: u64 = 50;
 
-/// Claims ticks as the worker `replica` until `stop`.
+/// Registers the schedules, and claims ticks as the worker `replica` until `stop`.
 pub(crate) async fn run(store: Store, replica: Uuid, stop: CancellationToken) {
+    let mut registered = false;
     while !stop.is_cancelled() {
-        let nap = match look(&store, replica).await {
+        let looked = async {
+            if !registered {
+                store.register_schedules(SCHEDULES).await?;
+                registered = true;
+            }
+            look(&store, replica).await
+        };
+        let nap = match looked.await {
             Ok(nap) => nap,
             Err(error) => {
                 tracing::warn!(%error, "the schedules could not be looked at");

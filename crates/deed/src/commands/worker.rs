@@ -52,11 +52,24 @@ pub(crate) async fn work(
     let worker = Worker::new(store.clone(), id, deed_worker::kinds(), config);
     let working = tokio::spawn(worker.run(Arc::clone(&draining), shutdown.clone()));
     let health = deed_worker::health(store, metrics, Arc::clone(&draining));
-    let served = serve(listener, health, &limits, shutdown.clone(), draining).await;
-    // Without its health port a worker would be restarted anyway: let it end in good order.
-    shutdown.cancel();
-    let worked = working.await;
+    // Without its health port a worker would be restarted anyway, and one that only answers there
+    // must be: whichever ends first, the other ends in good order.
+    let (served, worked) = tokio::join!(
+        async {
+            let served = serve(listener, health, &limits, shutdown.clone(), draining).await;
+            shutdown.cancel();
+            served
+        },
+        async {
+            let worked = working.await.map_err(io::Error::other);
+            let asked = shutdown.is_cancelled();
+            shutdown.cancel();
+            worked.and_then(|()| {
+                if asked { Ok(()) } else { Err(io::Error::other("the worker stopped working")) }
+            })
+        },
+    );
     presence.end().await;
     served?;
-    worked.map_err(io::Error::other)
+    worked
 }

@@ -73,7 +73,8 @@ const MOST_GROUPS: i32 = 256;
 /// `groups` hops through the index `jobs_waiting` from one (organisation, priority) to the next: one
 /// probe each, however many jobs it has, and its first job's time tells whether it has one that is
 /// due. Every organisation with due jobs gets an equal share of the claim. Within an organisation
-/// the priority decides, then the time; among organisations, the number of the turn.
+/// the priority decides, then the time; among organisations, the number of the turn, and within a turn
+/// chance: by time, whoever had flooded the queue first would win every claim of a single job.
 const CLAIM: &str = "
 WITH RECURSIVE groups(org_id, priority, run_at, nth) AS (
     (SELECT org_id, priority, run_at, 1 FROM jobs
@@ -95,9 +96,11 @@ UNION ALL
         WHERE state = 'waiting' AND kind = $1 AND jobs.org_id = due.org_id
             AND jobs.priority = due.priority AND jobs.run_at <= now()
         ORDER BY run_at, id LIMIT (SELECT size FROM share) FOR UPDATE SKIP LOCKED) j
+), dice AS MATERIALIZED (
+    SELECT org_id, random() AS dice FROM due GROUP BY org_id
 ), picked AS MATERIALIZED (
-    SELECT id, row_number() OVER (PARTITION BY org_id ORDER BY priority, run_at, id) AS turn
-    FROM locked ORDER BY turn, priority, run_at, id LIMIT $2::int8
+    SELECT id, row_number() OVER (PARTITION BY org_id ORDER BY priority, run_at, id) AS turn, dice
+    FROM locked JOIN dice USING (org_id) ORDER BY turn, dice, id LIMIT $2::int8
 ), claimed AS (
     UPDATE jobs SET state = 'active', attempt = attempt + 1, fence = fence + 1,
         lease_until = now() + $3 * interval '1 millisecond', claimed_by = $4

@@ -87,7 +87,7 @@ impl Store {
     /// # Errors
     /// Those of a transaction.
     pub async fn finish_jobs(&self, held: &[Held]) -> Result<Vec<Held>, Error> {
-        self.settle("finish_jobs", FINISH, held, Vec::new()).await
+        self.settle("finish_jobs", FINISH, &sorted(held), Vec::new()).await
     }
 
     /// Prolongs the leases to `lease` from now. Gives those that were refused: whoever works on
@@ -97,7 +97,7 @@ impl Store {
     /// Those of a transaction.
     pub async fn extend_jobs(&self, held: &[Held], lease: Duration) -> Result<Vec<Held>, Error> {
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        self.settle("extend_jobs", EXTEND, held, vec![(Type::INT8, Box::new(lease))]).await
+        self.settle("extend_jobs", EXTEND, &sorted(held), vec![(Type::INT8, Box::new(lease))]).await
     }
 
     /// Puts failed jobs back for another attempt, or to the dead letters. Gives those that were
@@ -106,6 +106,8 @@ impl Store {
     /// # Errors
     /// Those of a transaction.
     pub async fn fail_jobs(&self, failures: &[Failure]) -> Result<Vec<Held>, Error> {
+        let mut failures: Vec<&Failure> = failures.iter().collect();
+        failures.sort_unstable_by_key(|failure| failure.held.id);
         let held: Vec<Held> = failures.iter().map(|failure| failure.held).collect();
         let errors: Vec<String> = failures.iter().map(|failure| cut(&failure.error)).collect();
         let delays = failures.iter().map(|failure| {
@@ -122,7 +124,7 @@ impl Store {
     /// # Errors
     /// Those of a transaction.
     pub async fn release_jobs(&self, held: &[Held]) -> Result<Vec<Held>, Error> {
-        self.settle("release_jobs", RELEASE, held, Vec::new()).await
+        self.settle("release_jobs", RELEASE, &sorted(held), Vec::new()).await
     }
 
     /// Puts back at most `limit` jobs whose lease has ended, and says how many it were. Their
@@ -156,6 +158,7 @@ impl Store {
         if held.is_empty() {
             return Ok(Vec::new());
         }
+        debug_assert!(held.is_sorted_by_key(|one| one.id), "locks are taken in one order");
         let ids: Vec<Uuid> = held.iter().map(|one| one.id).collect();
         let fences: Vec<i64> = held.iter().map(|one| one.fence).collect();
         let mut parameters: Vec<Parameter> =
@@ -169,6 +172,14 @@ impl Store {
         let done: HashSet<Held> = done.await?.into_iter().collect();
         Ok(held.iter().copied().filter(|one| !done.contains(one)).collect())
     }
+}
+
+/// In the order in which rows are locked: two statements of one worker that name the same jobs wait
+/// for one another instead of running into a deadlock.
+fn sorted(held: &[Held]) -> Vec<Held> {
+    let mut held = held.to_vec();
+    held.sort_unstable_by_key(|one| one.id);
+    held
 }
 
 type Parameter = (Type, Box<dyn ToSql + Sync + Send>);

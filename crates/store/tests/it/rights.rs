@@ -25,7 +25,7 @@ const TABLES: [(&str, &str); 19] = [
     ("refinery_schema_history", "SELECT"),
     ("replicas", "DELETE INSERT SELECT"),
     ("schedule_ticks", "DELETE INSERT SELECT"),
-    ("schedules", "DELETE INSERT SELECT"),
+    ("schedules", "INSERT SELECT"),
     ("settlement_signals", "INSERT SELECT"),
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),

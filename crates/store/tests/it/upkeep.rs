@@ -43,7 +43,7 @@ async fn old_ticks_and_dead_jobs_go_in_batches_and_the_newest_tick_stays() {
             FROM generate_series(28, 33) n;
         INSERT INTO jobs (id, kind, org_id, payload, priority, state, run_at)
             SELECT uuid_floor(now() - interval '1 day' * n), 'probe', gen_random_uuid(), '{}', 0,
-            CASE WHEN n = 95 THEN 'waiting' ELSE 'dead' END, now() FROM generate_series(86, 95) n";
+            CASE WHEN n = 95 THEN 'waiting' ELSE 'dead' END, now() - interval '1 day' * n FROM generate_series(86, 95) n";
     client.batch_execute(fill).await.unwrap();
     assert_eq!(store.sweep_ticks(30, 5).await.unwrap(), 5);
     while store.sweep_ticks(30, 5).await.unwrap() > 0 {}

@@ -1,5 +1,5 @@
 //! `sweep.recovery`: what dead processes left behind. Every worker also looks for ended leases by
-//! itself, each few seconds; this finds them when that is held up.
+//! itself, each second; this finds them when that is held up.
 
 use deed_store::Store;
 use deed_store::queue::ClaimedJob;

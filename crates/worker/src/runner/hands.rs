@@ -101,7 +101,11 @@ impl Hands {
         let mut jobs = self.jobs();
         let work = self.tasks.spawn(work(place, store.clone(), job, outcomes));
         let work = Some(work.abort_handle());
-        jobs.insert(held.id, InHand { fence: held.fence, lease_end: end, work });
+        let earlier = jobs.insert(held.id, InHand { fence: held.fence, lease_end: end, work });
+        // The same job under a claim that was lost without this worker's knowing.
+        if let Some(work) = earlier.and_then(|earlier| earlier.work) {
+            work.abort();
+        }
     }
 
     fn sender(&self) -> Option<mpsc::Sender<Outcome>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_store::Store;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::hands::Hands;
@@ -27,14 +27,25 @@ pub(super) async fn run(store: Store, hands: Arc<Hands>, lease: Duration, stop: 
     // Two heartbeats may fail before a lease ends.
     let (mut beats, mut rescues, mut counts) =
         (every(lease / 4), every(RESCUE_EVERY), every(COUNT_EVERY));
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            _ = beats.tick() => beat(&store, &hands, lease).await,
-            _ = rescues.tick() => rescue(&store).await,
-            _ = counts.tick() => count(&store, &hands).await,
+    // Side by side: a slow count must not cost this worker its leases.
+    let beating = async {
+        loop {
+            beats.tick().await;
+            beat(&store, &hands, lease).await;
         }
+    };
+    let rest = async {
+        loop {
+            tokio::select! {
+                _ = rescues.tick() => rescue(&store).await,
+                _ = counts.tick() => count(&store, &hands).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = beating => {}
+        () = rest => {}
     }
 }
 
@@ -42,13 +53,17 @@ pub(super) async fn run(store: Store, hands: Arc<Hands>, lease: Duration, stop: 
 async fn beat(store: &Store, hands: &Hands, lease: Duration) {
     let held = hands.held();
     let end = Instant::now() + lease;
-    let lost = match store.extend_jobs(&held, lease).await {
-        Ok(refused) => {
+    let lost = match timeout(lease / 2, store.extend_jobs(&held, lease)).await {
+        Ok(Ok(refused)) => {
             hands.prolong(&held, end);
             refused
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             tracing::warn!(%error, jobs = held.len(), "leases could not be extended");
+            hands.expired(Instant::now())
+        }
+        Err(_) => {
+            tracing::warn!(jobs = held.len(), "leases could not be extended in time");
             hands.expired(Instant::now())
         }
     };

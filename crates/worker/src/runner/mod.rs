@@ -58,18 +58,19 @@ impl Worker {
     /// `draining` is true from then on.
     pub async fn run(self, draining: Arc<AtomicBool>, stop: CancellationToken) {
         let Self { store, id, kinds, config } = self;
-        if let Err(error) = store.register_schedules(schedules::SCHEDULES).await {
-            tracing::warn!(%error, "the schedules could not be registered");
-        }
         let (outcomes, settling) = mpsc::channel(OUTCOMES);
         let hands = Arc::new(Hands::new(kinds, config.concurrency, outcomes));
         let upkeep = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let settle = tokio::spawn(settle::run(store.clone(), Arc::clone(&hands), settling));
+        // A task that ends before it should, by a panic, ends the worker: nobody would notice
+        // that jobs are no longer settled, or leases no longer extended.
+        let halt = stop.child_token();
+        let settle = settle::run(store.clone(), Arc::clone(&hands), settling);
+        let settle = tokio::spawn(halting(settle, &halt));
         let keep = keep::run(store.clone(), Arc::clone(&hands), config.lease, upkeep.clone());
-        tasks.spawn(keep);
-        tasks.spawn(schedules::run(store.clone(), id, stop.clone()));
-        claim::run(&store, id, &hands, config.lease, &stop).await;
+        tasks.spawn(halting(keep, &halt));
+        tasks.spawn(halting(schedules::run(store.clone(), id, stop.clone()), &halt));
+        claim::run(&store, id, &hands, config.lease, &halt).await;
 
         draining.store(true, std::sync::atomic::Ordering::Release);
         hands.tasks.close();
@@ -82,6 +83,18 @@ impl Worker {
         upkeep.cancel();
         tasks.close();
         let _ = timeout(LAST_WORDS, tasks.wait()).await;
+    }
+}
+
+/// Cancels `halt` when `task` ends, however it ends.
+fn halting<F: Future<Output = ()>>(
+    task: F,
+    halt: &CancellationToken,
+) -> impl Future<Output = ()> + use<F> {
+    let guard = halt.clone().drop_guard();
+    async move {
+        let _guard = guard;
+        task.await;
     }
 }
 
