@@ -11,10 +11,11 @@ mod sweep_retention;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deed_store::Store;
+use deed_store::{Error, Store};
 use deed_store::append::Appender;
 use deed_store::queue::ClaimedJob;
 use deed_store::transition::EVALUATE;
+use tokio::time::Instant;
 
 use crate::kind::{Backoff, JobError, Kind};
 
@@ -53,6 +54,17 @@ fn gate_evaluate() -> Kind {
         attempts: 20,
         backoff: Backoff { first: Duration::from_millis(500), most: Duration::from_secs(300) },
     }
+}
+
+/// A batch of a sweep, and then a pause as long as it took: a sweep has no hurry, and appends go on
+/// beside it.
+async fn paced(batch: impl Future<Output = Result<usize, Error>>) -> Result<usize, Error> {
+    let started = Instant::now();
+    let done = batch.await?;
+    if done > 0 {
+        tokio::time::sleep(started.elapsed()).await;
+    }
+    Ok(done)
 }
 
 /// A kind as the sweeps have it: one at a time in a process, and few attempts, because the next tick

@@ -3,12 +3,13 @@
 use deed_store::Store;
 use deed_store::queue::ClaimedJob;
 
+use super::paced;
 use crate::kind::JobError;
 
 /// Events of one batch, which is one transaction.
 const BATCH: usize = 500;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
-    while store.sign_checkpoints(BATCH).await? > 0 {}
+    while paced(store.sign_checkpoints(BATCH)).await? > 0 {}
     Ok(())
 }

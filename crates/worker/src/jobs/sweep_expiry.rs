@@ -3,12 +3,13 @@
 use deed_store::Store;
 use deed_store::queue::ClaimedJob;
 
+use super::paced;
 use crate::kind::JobError;
 
 /// Records of one batch, which is one transaction.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
-    while store.expire_due(BATCH).await? > 0 {}
+    while paced(store.expire_due(BATCH)).await? > 0 {}
     Ok(())
 }
