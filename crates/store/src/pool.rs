@@ -17,8 +17,11 @@ use crate::error::Error;
 const OLDEST_SERVER: i32 = 170_000;
 
 /// Statements are short, prepared and run again and again: they are neither planned anew for each
-/// execution nor compiled.
-const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off";
+/// execution nor compiled. A plan is kept that was made while the tables may have been empty, when
+/// reading all of one seems cheapest; so rows are looked up one by one through an index wherever
+/// there is one, however small the table was.
+const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off \
+    -c enable_hashjoin=off -c enable_mergejoin=off";
 /// The append path reads the head in a statement of its own after the lock: it must see what was
 /// committed while it waited, whatever the role's or the database's default is.
 const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
