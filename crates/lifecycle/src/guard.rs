@@ -45,7 +45,7 @@ pub struct Facts {
     pub revisions: i16,
     /// Whether it was disputed before.
     pub disputed: bool,
-    /// Whether its dispute waits for the rules to judge again.
+    /// Whether its dispute waits for the rules to judge again: only in mode `auto`.
     pub reevaluation_due: bool,
     /// Whether a judgement is about the newest completion.
     pub concerns_newest: bool,

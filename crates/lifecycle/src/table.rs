@@ -147,14 +147,15 @@ pub const TABLE: [Transition; 47] = [
         &[BeforeDeadline, RevisionsLeft],
         Rework,
     ),
-    // Disputes.
+    // Disputes. Rules judge again only in the mode whose verdict is theirs: where the principal has the
+    // last word, a party overturns it.
     row(Failed, Dispute, &[Performer], &[NotDisputedBefore], DisputedTier1),
     signalling(
         row(
             DisputedTier1,
             ReevaluationPassed,
             &[System],
-            &[ConcernsNewest, ReevaluationDue],
+            &[ConcernsNewest, RulesDecide, ReevaluationDue],
             Fulfilled,
         ),
         Signal::Release,
@@ -163,7 +164,7 @@ pub const TABLE: [Transition; 47] = [
         DisputedTier1,
         ReevaluationFailed,
         &[System],
-        &[ConcernsNewest, ReevaluationDue],
+        &[ConcernsNewest, RulesDecide, ReevaluationDue],
         DisputedTier1,
     ),
     release(DisputedTier1, ResolveOverturn, Principal, Fulfilled),

@@ -97,7 +97,7 @@ impl Model {
             disputed: self.disputed,
             reevaluation_due: self.disputed
                 && !self.judged_again
-                && self.start.mode != VerdictMode::Principal,
+                && self.start.mode == VerdictMode::Auto,
             concerns_newest: true,
         }
     }

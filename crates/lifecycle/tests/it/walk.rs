@@ -249,3 +249,15 @@ fn several_roles_allow_what_each_of_them_allows() {
         }
     }
 }
+
+#[test]
+fn without_the_principal_the_server_ends_a_record_only_by_its_deadline_or_in_mode_auto() {
+    for facts in all_facts().into_iter().filter(|facts| facts.mode != VerdictMode::Auto) {
+        for state in State::ALL {
+            for row in allowed(state, Roles::of(&[Role::System]), &facts) {
+                let ends = row.to.is_terminal() && row.action != Action::Expire;
+                assert!(!ends, "{row:?} under {facts:?}");
+            }
+        }
+    }
+}

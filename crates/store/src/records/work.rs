@@ -91,10 +91,11 @@ impl Work {
         }))
     }
 
-    /// Whether the rules have still to judge again in the dispute that was opened.
+    /// Whether the rules have still to judge again in the dispute that was opened. Where the
+    /// principal judges, or confirms, it has the last word, and they have not.
     #[must_use]
     pub fn reevaluation_due(&self) -> bool {
-        self.mode != VerdictMode::Principal && self.dispute_position > self.evaluation_position
+        self.mode == VerdictMode::Auto && self.dispute_position > self.evaluation_position
     }
 }
 

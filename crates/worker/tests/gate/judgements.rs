@@ -1,6 +1,8 @@
 //! What a judgement makes of a record.
 
 use deed_lifecycle::{Action, VerdictMode};
+use deed_store::Error;
+use deed_store::records::Actor;
 use serde_json::json;
 
 use crate::support::World;
@@ -142,14 +144,27 @@ async fn a_dispute_is_judged_with_the_wider_tolerance_and_may_release() {
 }
 
 #[tokio::test]
-async fn a_verdict_of_the_principal_in_a_dispute_of_rules_is_judged_again_too() {
+async fn no_rule_overturns_what_the_principal_decided() {
     let world = World::new().await;
     let id = world.active(VerdictMode::AutoThenPrincipal).await;
     world.complete(id, 100).await;
-    world.work().await;
+    let judged = world.claim().await.remove(0);
+    (world.handler)(world.store.clone(), judged.clone()).await.unwrap();
+    assert_eq!(world.newest(id).await["evaluation"]["result"], "PASS");
     world.act(id, world.principal, Action::VerdictReject, json!({})).await.unwrap();
     world.act(id, world.performer, Action::Dispute, json!({})).await.unwrap();
+    assert_eq!(world.work().await, 0, "nothing is to be judged");
+    // Nor does a job that a version before this one left behind, or a judgement by itself.
+    let head = world.record(id).await.head_position;
+    world.again(&judged).await;
     assert_eq!(world.work().await, 1);
-    assert_eq!(world.status(id).await, "FULFILLED");
+    for action in [Action::ReevaluationPassed, Action::ReevaluationFailed] {
+        let refused = world.act(id, Actor::System, action, json!({})).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
+    assert_eq!(world.record(id).await.head_position, head);
+    assert_eq!(world.status(id).await, "DISPUTED_TIER_1");
+    // It may itself.
+    world.act(id, world.principal, Action::ResolveOverturn, json!({})).await.unwrap();
     assert_eq!(world.signals(id).await, ["HOLD", "RELEASE"]);
 }

@@ -1,5 +1,5 @@
-//! `POST /v1/records/{id}/dispute`: the performer contests a failure, once. Tier 1: where rules judge
-//! they judge again, with wider tolerance; otherwise the parties settle it.
+//! `POST /v1/records/{id}/dispute`: the performer contests a failure, once. Tier 1: in mode `auto`
+//! the rules judge again, with wider tolerance; otherwise the parties settle it.
 
 use axum::extract::State;
 use deed_lifecycle::Action;
