@@ -103,3 +103,35 @@ async fn two_sweeps_at_once_end_each_record_once() {
     let events: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(events, 20);
 }
+
+#[tokio::test]
+async fn a_record_that_cannot_be_ended_holds_no_other_one_up() {
+    let parties = Parties::new().await;
+    let mut records = Vec::new();
+    for _ in 0..5 {
+        records.push(due(&parties, 60).await);
+    }
+    // Its row says nothing of an entry that its chain has: the next one cannot be written.
+    let bad = records.remove(2);
+    let damage = format!(
+        "INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
+         SELECT record_id, 1, hash, hash, entry, body FROM vault_entries
+         WHERE record_id = '{bad}'"
+    );
+    parties.app.superuser().await.batch_execute(&damage).await.unwrap();
+    parties.app.advance(Duration::from_secs(60));
+    let store = parties.app.app.store();
+    let mut swept = Vec::new();
+    loop {
+        match store.expire_due(3).await.unwrap() {
+            0 => break,
+            some => swept.push(some),
+        }
+    }
+    assert_eq!(swept.iter().sum::<usize>(), 4, "{swept:?}");
+    for record in &records {
+        assert_eq!(parties.state(record).await, State::Expired);
+        assert_eq!(parties.verified(record).await, 2);
+    }
+    assert_eq!(parties.state(&bad).await, State::Active);
+}

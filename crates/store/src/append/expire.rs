@@ -22,6 +22,9 @@ impl Store {
     /// next call, so appends never wait for more than this one transaction. Any number of sweeps
     /// may run at the same time. Call it until it gives 0.
     ///
+    /// A record that cannot be ended (its data is damaged) holds no other one up: where a batch fails,
+    /// its records are ended one by one, and the log names those that cannot be.
+    ///
     /// # Errors
     /// Those of an append.
     pub async fn expire_due(&self, limit: usize) -> Result<usize, Error> {
@@ -32,8 +35,31 @@ impl Store {
         }
         let batch: Vec<Arc<Extend>> =
             due.into_iter().map(|record| Arc::new(expiry(record, now))).collect();
+        match self.expire(&batch).await {
+            Err(Error::Database(_) | Error::Damaged(_)) => self.expire_singly(&batch).await,
+            result => result,
+        }
+    }
+
+    /// The same, each record in a transaction of its own. What is wrong with the database itself ends it.
+    async fn expire_singly(&self, batch: &[Arc<Extend>]) -> Result<usize, Error> {
+        let mut ended = 0;
+        for one in batch.chunks(1) {
+            ended += match self.expire(one).await {
+                Err(Error::Database(_) | Error::Damaged(_)) => {
+                    let record = one.first().map(|item| item.record);
+                    tracing::error!(?record, "a record whose deadline has passed cannot be ended");
+                    0
+                }
+                result => result?,
+            };
+        }
+        Ok(ended)
+    }
+
+    async fn expire(&self, batch: &[Arc<Extend>]) -> Result<usize, Error> {
         let started = Instant::now();
-        let result = write_batch(self, &batch, Locks::Skip).await;
+        let result = write_batch(self, batch, Locks::Skip).await;
         observe("expire_due", started, &result);
         Ok(result?.iter().filter(|r| matches!(r, Ok(Appended::Written(_)))).count())
     }
