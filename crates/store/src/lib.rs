@@ -28,7 +28,7 @@ mod store;
 pub mod transition;
 mod tx;
 pub mod types;
-mod upkeep;
+pub mod upkeep;
 
 pub use clock::Clock;
 pub use config::StoreConfig;

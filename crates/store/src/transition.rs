@@ -158,6 +158,12 @@ impl Transition {
     }
 }
 
+/// Unique key of the job that has the rules judge what the entry at this position asks for.
+#[must_use]
+pub fn evaluation_key(record: Uuid, position: i64) -> String {
+    format!("{record}:{position}")
+}
+
 /// The rules judge a completion, and in mode `auto` once more in the first tier of a dispute.
 fn evaluation_job(next: &Record, action: Action, position: i64) -> Option<NewJob> {
     let work = next.work.as_ref()?;
@@ -169,7 +175,7 @@ fn evaluation_job(next: &Record, action: Action, position: i64) -> Option<NewJob
         kind: EVALUATE,
         org_id: Some(next.org_id),
         record_id: Some(next.id),
-        unique_key: Some(format!("{}:{position}", next.id)),
+        unique_key: Some(evaluation_key(next.id, position)),
         payload: json!({ "recordId": next.id, "completionPosition": work.completion_position }),
         priority: 0,
         delay: Duration::ZERO,

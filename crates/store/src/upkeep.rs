@@ -1,11 +1,28 @@
 //! The statements of the sweeps: each is one bounded batch in a transaction of its own, so that a
 //! sweep can be stopped anywhere and goes on where it was.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
 use crate::error::Error;
 use crate::store::Store;
+use crate::transition::EVALUATE;
 
 /// Pages of `idempotency_keys` that one batch reads: 2 MiB.
 const PAGES: i64 = 256;
+
+/// A job that had the rules judge, and is out of attempts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadEvaluation {
+    /// The job.
+    pub id: Uuid,
+    /// [`crate::transition::evaluation_key`] of the entry that asked for it.
+    pub unique_key: Option<String>,
+    /// As it was enqueued.
+    pub payload: Value,
+}
 
 impl Store {
     /// Makes the partitions up to `months` ahead, and says how many were made.
@@ -62,6 +79,47 @@ impl Store {
                 AND run_at < now() - make_interval(days => $1) ORDER BY id LIMIT $2)
             AND state = 'dead'";
         self.remove("sweep_dead_jobs", sql, days, limit).await
+    }
+
+    /// At most `limit` dead jobs of the kind [`EVALUATE`], by id, that come after `after`.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn dead_evaluations(
+        &self,
+        after: Uuid,
+        limit: usize,
+    ) -> Result<Vec<DeadEvaluation>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = "
+            SELECT id, unique_key, payload FROM jobs
+            WHERE state = 'dead' AND kind = $1 AND id > $2 ORDER BY id LIMIT $3";
+        let rows = self.db.read("dead_evaluations", move |tx| {
+            Box::pin(async move { Ok(tx.client.query(sql, &[&EVALUATE, &after, &limit]).await?) })
+        });
+        let dead = rows.await?.into_iter().map(|row| DeadEvaluation {
+            id: row.get(0),
+            unique_key: row.get(1),
+            payload: row.get(2),
+        });
+        Ok(dead.collect())
+    }
+
+    /// Removes jobs that are still dead, and says how many.
+    ///
+    /// # Errors
+    /// Those of a transaction.
+    pub async fn remove_dead_jobs(&self, ids: Vec<Uuid>) -> Result<usize, Error> {
+        let sql = "DELETE FROM jobs WHERE id = ANY($1) AND state = 'dead'";
+        let ids = Arc::new(ids);
+        let run = self.db.run_tx("remove_dead_jobs", move |tx| {
+            let ids = Arc::clone(&ids);
+            Box::pin(async move {
+                let removed = tx.client.execute(sql, &[&*ids]).await?;
+                Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+            })
+        });
+        run.await
     }
 
     /// Removes at most `limit` ticks that are older than `days`; the newest of a schedule stays.

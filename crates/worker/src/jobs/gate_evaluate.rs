@@ -9,7 +9,8 @@ use deed_lifecycle::{Action, State};
 use deed_store::append::{Appender, Content, Extend};
 use deed_store::queue::ClaimedJob;
 use deed_store::records::{Actor, EvaluationInput, Record};
-use deed_store::transition::{Set, Transition};
+use deed_store::transition::{Set, Transition, evaluation_key};
+use deed_store::upkeep::DeadEvaluation;
 use deed_store::{Error, Store};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -25,7 +26,52 @@ pub(super) async fn run(store: Store, appender: Appender, job: ClaimedJob) -> Re
     }
     let Some(tolerances) = due(&input.record) else { return Ok(()) };
     let judging = tokio::task::spawn_blocking(move || judge(&input, tolerances));
-    let (action, fields) = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
+    let step = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
+    Ok(append(&store, &appender, record, completion, step).await?)
+}
+
+/// Ends the wait of a record for a job that is dead: what could not be judged goes to the principal,
+/// and in a dispute to the parties. Nothing is left to do when the record waits for no judgement, or
+/// for that of another job.
+pub(super) async fn give_up(
+    store: &Store,
+    appender: &Appender,
+    job: &DeadEvaluation,
+) -> Result<(), JobError> {
+    let (id, completion) = payload(&job.payload)?;
+    let record = match store.record(id, None).await {
+        Err(Error::NotFound(_)) => return Ok(()),
+        found => found?,
+    };
+    let Some(tolerances) = due(&record).filter(|_| newest(&record) == Some(completion)) else {
+        return Ok(());
+    };
+    // A dispute is about the same completion as the judgement before it, and has a job of its own.
+    let asked = record.work.as_ref().and_then(|work| match tolerances {
+        Tolerances::Configured => work.completion_position,
+        Tolerances::Dispute => work.dispute_position,
+    });
+    if job.unique_key != asked.map(|position| evaluation_key(id, position)) {
+        return Ok(());
+    }
+    tracing::error!(record = %id, job = %job.id, "all attempts to have rules judge have failed");
+    let reason = "all attempts to apply the rules have failed";
+    let evaluation = json!({ "result": Judged::Error, "reason": reason });
+    let step = step(&record, completion, tolerances, Judged::Error, evaluation);
+    Ok(append(store, appender, id, completion, step).await?)
+}
+
+/// What a judgement does: the action, and the members of its entry.
+type Judgement = (Action, Map<String, Value>);
+
+/// Appends a judgement, unless the record waits for it no more.
+async fn append(
+    store: &Store,
+    appender: &Appender,
+    record: Uuid,
+    completion: i64,
+    (action, fields): Judgement,
+) -> Result<(), Error> {
     let at = store.clock().now();
     let transition = Transition {
         actor: Actor::System,
@@ -47,7 +93,7 @@ pub(super) async fn run(store: Store, appender: Appender, job: ClaimedJob) -> Re
         Ok(_) => Ok(()),
         Err(Error::Refused(refusal)) if due(&refusal.record).is_none() => Ok(()),
         Err(Error::Refused(refusal)) if newest(&refusal.record) != Some(completion) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -74,12 +120,22 @@ fn newest(record: &Record) -> Option<i64> {
 }
 
 /// The step that the outcome means, and what its entry says.
-fn judge(input: &EvaluationInput, tolerances: Tolerances) -> (Action, Map<String, Value>) {
+fn judge(input: &EvaluationInput, tolerances: Tolerances) -> Judgement {
     let (result, evaluation) = match outcome(input, tolerances) {
         Ok(outcome) => (outcome.result, json!(outcome)),
         // What cannot be applied judges nobody; the record must not wait for it either.
         Err(reason) => (Judged::Error, json!({ "result": Judged::Error, "reason": reason })),
     };
+    step(&input.record, input.completion_position, tolerances, result, evaluation)
+}
+
+fn step(
+    record: &Record,
+    completion: i64,
+    tolerances: Tolerances,
+    result: Judged,
+    evaluation: Value,
+) -> Judgement {
     let action = match (tolerances, result) {
         (Tolerances::Configured, Judged::Pass) => Action::EvaluationPassed,
         (Tolerances::Configured, Judged::Fail) => Action::EvaluationFailed,
@@ -87,11 +143,11 @@ fn judge(input: &EvaluationInput, tolerances: Tolerances) -> (Action, Map<String
         (Tolerances::Dispute, Judged::Pass) => Action::ReevaluationPassed,
         (Tolerances::Dispute, Judged::Fail | Judged::Error) => Action::ReevaluationFailed,
     };
-    let criteria = input.record.work.as_ref().map(|work| work.criteria_position);
+    let criteria = record.work.as_ref().map(|work| work.criteria_position);
     let mut fields = Map::new();
     fields.insert("evaluation".to_owned(), evaluation);
     fields.insert("criteriaPosition".to_owned(), json!(criteria));
-    fields.insert("completionPosition".to_owned(), json!(input.completion_position));
+    fields.insert("completionPosition".to_owned(), json!(completion));
     (action, fields)
 }
 

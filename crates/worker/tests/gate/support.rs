@@ -9,7 +9,7 @@ use deed_chain::{body, sha256};
 use deed_lifecycle::{Action, State, VerdictMode};
 use deed_store::append::{Appended, Appender, Content, Create, Extend, NewRecord};
 use deed_store::migrate::{Migration, migrate};
-use deed_store::queue::{ClaimedJob, NewJob, Wanted};
+use deed_store::queue::{ClaimedJob, Failure, NewJob, Wanted};
 use deed_store::records::{Actor, Record, SettlementSignal, Work};
 use deed_store::transition::{EVALUATE, Set, Transition};
 use deed_store::{Clock, Error, Signer, Store, StoreConfig, random};
@@ -250,6 +250,12 @@ impl World {
         self.store.enqueue_jobs(vec![job]).await.expect("enqueued");
     }
 
+    /// Fails the last attempt of a job.
+    pub(crate) async fn bury(&self, job: &ClaimedJob) {
+        let failure = Failure { held: job.held, error: "no use".to_owned(), retry_in: None };
+        assert!(self.store.fail_jobs(&[failure]).await.expect("settled").is_empty());
+    }
+
     pub(crate) async fn record(&self, id: Uuid) -> Record {
         self.store.record(id, None).await.expect("the record")
     }
@@ -297,5 +303,9 @@ fn agent(org: Uuid) -> Actor {
 
 /// The handler as a new worker process has it.
 pub(crate) fn evaluate() -> Handler {
-    kinds().into_iter().find(|kind| kind.name == EVALUATE).expect("the kind").handler
+    handler(EVALUATE)
+}
+
+pub(crate) fn handler(kind: &str) -> Handler {
+    kinds().into_iter().find(|one| one.name == kind).expect("the kind").handler
 }
