@@ -7,8 +7,10 @@ use deed_store::access::Role;
 pub enum Scope {
     /// Read records, their entries and trees.
     RecordsRead,
-    /// Notarize, and add notes.
+    /// Notarize, create work under a gate (also active at once), and add notes.
     RecordsWrite,
+    /// Act on work under a gate: every step after its creation, verdicts and disputes among them.
+    RecordsAct,
     /// Export records for offline verification.
     RecordsExport,
     /// Read Types.
@@ -40,6 +42,7 @@ impl Scope {
         match self {
             Self::RecordsRead => "records:read",
             Self::RecordsWrite => "records:write",
+            Self::RecordsAct => "records:act",
             Self::RecordsExport => "records:export",
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
@@ -69,8 +72,8 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsExport,
-    RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
+    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -78,13 +81,13 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "agent-full",
         role: Role::Agent,
-        description: "notarize, read and export the organisation's records",
-        scopes: &[RecordsRead, RecordsWrite, RecordsExport, TypesRead],
+        description: "notarize, take part in work under a gate, read and export the organisation's records",
+        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead],
     },
     Profile {
         name: "agent-writer",
         role: Role::Agent,
-        description: "notarize only; cannot read records back",
+        description: "notarize and begin work; cannot read records back, judge or dispute",
         scopes: &[RecordsWrite, TypesRead],
     },
     Profile {
@@ -100,6 +103,7 @@ pub const PROFILES: [Profile; 9] = [
         scopes: &[
             RecordsRead,
             RecordsWrite,
+            RecordsAct,
             RecordsExport,
             TypesRead,
             TypesWrite,

@@ -12,5 +12,6 @@ mod flows;
 mod model;
 mod parties;
 mod retries;
+mod scope;
 mod triples;
 mod walk;

@@ -118,8 +118,13 @@ impl Parties {
 
     /// Sends an action of a party.
     pub(crate) async fn act(&self, record: &str, role: Role, action: Action) -> Answer {
+        self.act_with(self.key(role), record, action).await
+    }
+
+    /// Sends an action with a key.
+    pub(crate) async fn act_with(&self, key: &str, record: &str, action: Action) -> Answer {
         let (path, body) = self.request(action);
-        self.app.post(self.key(role), format!("/v1/records/{record}/{path}"), body).await
+        self.app.post(key, format!("/v1/records/{record}/{path}"), body).await
     }
 
     /// An action of a party, or of the server, that must succeed.

@@ -8,7 +8,7 @@ use crate::parties::Parties;
 use crate::support::{Answer, text};
 
 /// What callers can send; the rest is the server's.
-fn requests() -> impl Iterator<Item = Action> {
+pub(crate) fn requests() -> impl Iterator<Item = Action> {
     Action::ALL.into_iter().filter(|action| {
         !matches!(
             action,

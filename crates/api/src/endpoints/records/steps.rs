@@ -32,7 +32,7 @@ pub(super) fn actions(
 ) -> Vec<NextStep> {
     let allowed = record.allowed(&caller.actor(), now);
     let steps = allowed.into_iter().filter_map(|action| step(action, record, loaded));
-    steps.fold(NextSteps::of(caller), |all, step| all.push(Scope::RecordsWrite, step)).done()
+    steps.fold(NextSteps::of(caller), |all, step| all.push(Scope::RecordsAct, step)).done()
 }
 
 /// An action as a request. The nil UUID in a body stands for an agent's id that the caller chooses.
