@@ -11,7 +11,7 @@ use crate::load::Latency;
 use crate::stack::{AUTO_TYPE, Stack, WORK_TYPE};
 
 /// Pause between two looks at a record that the rules have still to judge.
-const LOOK_AGAIN: Duration = Duration::from_millis(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long the rules may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -11,10 +11,10 @@ mod sweep_retention;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deed_store::{Error, Store};
 use deed_store::append::Appender;
 use deed_store::queue::ClaimedJob;
 use deed_store::transition::EVALUATE;
+use deed_store::{Error, Store};
 use tokio::time::Instant;
 
 use crate::kind::{Backoff, JobError, Kind};
