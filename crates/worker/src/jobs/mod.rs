@@ -56,13 +56,13 @@ fn gate_evaluate() -> Kind {
     }
 }
 
-/// A batch of a sweep, and then a pause as long as it took: a sweep has no hurry, and appends go on
-/// beside it.
+/// A batch of a sweep, and then a pause of three times as long: a sweep has no hurry, and appends go
+/// on beside it.
 async fn paced(batch: impl Future<Output = Result<usize, Error>>) -> Result<usize, Error> {
     let started = Instant::now();
     let done = batch.await?;
     if done > 0 {
-        tokio::time::sleep(started.elapsed()).await;
+        tokio::time::sleep(started.elapsed() * 3).await;
     }
     Ok(done)
 }

@@ -7,7 +7,7 @@ use super::paced;
 use crate::kind::JobError;
 
 /// Events of one batch, which is one transaction.
-const BATCH: usize = 500;
+const BATCH: usize = 128;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
     while paced(store.sign_checkpoints(BATCH)).await? > 0 {}

@@ -7,7 +7,7 @@ use super::paced;
 use crate::kind::JobError;
 
 /// Records of one batch, which is one transaction.
-const BATCH: usize = 128;
+const BATCH: usize = 32;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
     while paced(store.expire_due(BATCH)).await? > 0 {}
