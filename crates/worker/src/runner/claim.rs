@@ -14,7 +14,7 @@ use super::hands::Hands;
 /// Pause after a claim that found nothing; it doubles each time that nothing is found again.
 const SHORTEST_POLL: Duration = Duration::from_millis(10);
 /// The longest such pause, before its jitter of up to a quarter.
-const LONGEST_POLL: Duration = Duration::from_millis(400);
+const LONGEST_POLL: Duration = Duration::from_millis(50);
 /// Pause after a claim that failed.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 /// While there is a backlog, a claim waits this long for half of the places to become free: a few
