@@ -31,10 +31,14 @@ const MOST_ERROR: usize = 4096;
 /// The rows that valid claims name, found one by one through the primary key. Written this way because
 /// the plan is made while the table may be empty: a join would then walk all active jobs for each one
 /// that is named. A job is leased while it is active (a constraint of the table).
+///
+/// The rows are locked first and then found again by their id, never by where they lie: a heartbeat of
+/// the same job that was waited for has moved the row, and this statement's snapshot does not show
+/// what lies there now.
 macro_rules! named {
     () => {
-        "ctid = ANY (ARRAY(SELECT row.at FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
-            CROSS JOIN LATERAL (SELECT jobs.ctid AS at FROM jobs WHERE jobs.id = h.id
+        "id = ANY (ARRAY(SELECT row.id FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
+            CROSS JOIN LATERAL (SELECT jobs.id FROM jobs WHERE jobs.id = h.id
                 AND jobs.fence = h.fence AND lease_until IS NOT NULL LIMIT 1 FOR UPDATE) AS row))
         RETURNING id, fence"
     };
@@ -45,12 +49,15 @@ const FINISH: &str = concat!("DELETE FROM jobs WHERE ", named!());
 const EXTEND: &str =
     concat!("UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond' WHERE ", named!());
 
-const FAIL: &str = "
-UPDATE jobs SET state = CASE WHEN retry_ms IS NULL THEN 'dead' ELSE 'waiting' END,
-    run_at = now() + coalesce(retry_ms, 0) * interval '1 millisecond',
-    lease_until = NULL, claimed_by = NULL, last_error = error
-FROM unnest($1::uuid[], $2::int8[], $3::text[], $4::int8[]) AS h(id, fence, error, retry_ms)
-WHERE jobs.id = h.id AND jobs.fence = h.fence AND lease_until IS NOT NULL RETURNING jobs.id, jobs.fence";
+/// `$1` is sorted, so `width_bucket` finds the place of an id in it by halving.
+const FAIL: &str = concat!(
+    "UPDATE jobs SET state = CASE WHEN ($4::int8[])[width_bucket(id, $1)] IS NULL THEN 'dead'
+            ELSE 'waiting' END,
+        run_at = now() + coalesce(($4::int8[])[width_bucket(id, $1)], 0) * interval '1 millisecond',
+        lease_until = NULL, claimed_by = NULL, last_error = ($3::text[])[width_bucket(id, $1)]
+    WHERE ",
+    named!()
+);
 
 const RELEASE: &str = concat!(
     "UPDATE jobs SET state = 'waiting', attempt = attempt - 1, lease_until = NULL, claimed_by = NULL
@@ -61,9 +68,8 @@ const RELEASE: &str = concat!(
 const RESCUE: &str = "
 UPDATE jobs SET state = 'waiting', lease_until = NULL, claimed_by = NULL,
     last_error = 'the worker that held it stopped extending its lease'
-FROM (SELECT id FROM jobs WHERE state = 'active' AND lease_until < now()
-      LIMIT $1 FOR UPDATE SKIP LOCKED) AS abandoned
-WHERE jobs.id = abandoned.id";
+WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE state = 'active' AND lease_until < now()
+    LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
 /// Finishes a job in the transaction that holds its effect.
 ///
@@ -107,7 +113,8 @@ impl Store {
     /// Those of a transaction.
     pub async fn fail_jobs(&self, failures: &[Failure]) -> Result<Vec<Held>, Error> {
         let mut failures: Vec<&Failure> = failures.iter().collect();
-        failures.sort_unstable_by_key(|failure| failure.held.id);
+        // Of two claims of one job, only the later one can be valid: it stands last.
+        failures.sort_unstable_by_key(|failure| (failure.held.id, failure.held.fence));
         let held: Vec<Held> = failures.iter().map(|failure| failure.held).collect();
         let errors: Vec<String> = failures.iter().map(|failure| cut(&failure.error)).collect();
         let delays = failures.iter().map(|failure| {

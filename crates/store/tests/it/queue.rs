@@ -327,6 +327,20 @@ async fn the_table_refuses_what_makes_no_sense() {
     }
 }
 
+/// How many rows of `jobs` were read, once the last connection of this store has ended: a backend
+/// hands in its counts when it ends.
+async fn rows_read(client: &Client, store: Store) -> i64 {
+    drop(store);
+    let idle = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deed-store-test'
+        AND datname = current_database()";
+    while count(client, idle).await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let read = "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::int8 FROM pg_stat_user_tables
+        WHERE relname = 'jobs'";
+    count(client, read).await
+}
+
 /// 200,000 waiting jobs, and a claim reads no more of them than it takes: the plan is asked, not
 /// the clock.
 #[tokio::test]
@@ -345,16 +359,7 @@ async fn a_claim_of_a_large_backlog_reads_only_what_it_takes() {
     let claimed = scene.claim(10).await;
     assert_eq!(orgs(&claimed).iter().filter(|org| **org == 2).count(), 1);
     scene.store.finish_jobs(&held(&claimed)).await.unwrap();
-    // A backend hands in its counts when it ends.
-    drop(scene.store);
-    let read = "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::int8 FROM pg_stat_user_tables
-        WHERE relname = 'jobs'";
-    let idle = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deed-store-test'
-        AND datname = current_database()";
-    while count(&client, idle).await > 0 {
-        tokio::task::yield_now().await;
-    }
-    let rows = count(&client, read).await;
+    let rows = rows_read(&client, scene.store).await;
     assert!((6..500).contains(&rows), "{rows} rows were read for 6 jobs");
 }
 
@@ -373,4 +378,100 @@ async fn claims_of_single_jobs_reach_every_organisation() {
     }
     // By chance, one of two each time: a hundred claims miss once in 10^30.
     assert!(claims <= 100, "{claims} claims");
+}
+
+/// The statement that settles waits for the heartbeat of the same jobs, and then finds their rows
+/// where the heartbeat has put them.
+#[tokio::test]
+async fn what_ends_while_its_lease_is_extended_is_settled_all_the_same() {
+    let scene = Scene::new().await;
+    let failure = |held, retry_in| Failure { held, error: "no luck".to_owned(), retry_in };
+    for settling in ["finish", "fail", "release", "extend"] {
+        scene.add(vec![job(1), job(2)]).await;
+        let claimed = held(&scene.claim(2).await);
+        let mut holder = scene.client().await;
+        #[expect(clippy::disallowed_methods, reason = "a transaction of the test's own")]
+        let heartbeat = holder.transaction().await.unwrap();
+        let extend =
+            "UPDATE jobs SET lease_until = now() + interval '1 hour' WHERE state = 'active'";
+        assert_eq!(heartbeat.execute(extend, &[]).await.unwrap(), 2);
+        let (store, held) = (scene.store.clone(), claimed.clone());
+        let settled = tokio::spawn(async move {
+            match settling {
+                "finish" => store.finish_jobs(&held).await,
+                "fail" => store.fail_jobs(&[failure(held[0], None), failure(held[1], None)]).await,
+                "release" => store.release_jobs(&held).await,
+                _ => store.extend_jobs(&held, LEASE).await,
+            }
+        });
+        let client = scene.client().await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'deed-store-test' AND wait_event_type = 'Lock'";
+        while count(&client, waits).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        heartbeat.commit().await.unwrap();
+        assert_eq!(settled.await.unwrap().unwrap(), [], "{settling}");
+        client.batch_execute("DELETE FROM jobs").await.unwrap();
+    }
+}
+
+/// The plans are made while the table is empty, and hold when 20,000 jobs are active.
+#[tokio::test]
+async fn settling_some_of_many_active_jobs_reads_only_those() {
+    let scene = Scene::new().await;
+    let none = Held { id: Uuid::nil(), fence: 1 };
+    let failure = |held: &Held| Failure { held: *held, error: "x".to_owned(), retry_in: None };
+    scene.store.finish_jobs(&[none]).await.unwrap();
+    scene.store.fail_jobs(&[failure(&none)]).await.unwrap();
+    let client = scene.client().await;
+    let many = "INSERT INTO jobs (id, kind, org_id, payload, priority, run_at, state, fence,
+            attempt, lease_until, claimed_by)
+        SELECT gen_random_uuid(), 'other', '00000000-0000-0000-0000-000000000001', '{}', 0, now(),
+            'active', 1, 1, now() + interval '1 hour', gen_random_uuid()
+        FROM generate_series(1, 20000)";
+    client.batch_execute(many).await.unwrap();
+    scene.add((0..300).map(job).collect()).await;
+    let mut claimed = Vec::new();
+    while claimed.len() < 300 {
+        claimed.extend(held(&scene.claim(300).await));
+    }
+    let reset = "SELECT pg_stat_reset_single_table_counters('jobs'::regclass)";
+    client.execute(reset, &[]).await.unwrap();
+    let (done, failed) = claimed.split_at(150);
+    assert_eq!(scene.store.finish_jobs(done).await.unwrap(), []);
+    let failures: Vec<Failure> = failed.iter().map(failure).collect();
+    assert_eq!(scene.store.fail_jobs(&failures).await.unwrap(), []);
+    let rows = rows_read(&client, scene.store).await;
+    assert!((300..3000).contains(&rows), "{rows} rows were read to settle 300 jobs");
+    assert_eq!(count(&client, "SELECT count(*) FROM jobs WHERE state = 'dead'").await, 150);
+}
+
+#[tokio::test]
+async fn each_failure_gets_its_own_error_and_wait() {
+    let scene = Scene::new().await;
+    scene.add((0..20).map(job).collect()).await;
+    let mut claimed = held(&scene.claim(20).await);
+    // Two claims of one job in one batch: the earlier one was lost.
+    scene.store.release_jobs(&claimed[..1]).await.unwrap();
+    let again = held(&scene.claim(1).await)[0];
+    assert_eq!((again.id, again.fence), (claimed[0].id, 2));
+    claimed.push(again);
+    let failures = claimed.iter().enumerate().map(|(n, held)| Failure {
+        held: *held,
+        error: format!("{} {}", held.id, held.fence),
+        retry_in: (n % 2 == 1).then(|| Duration::from_secs(3600 * n as u64)),
+    });
+    let failures: Vec<Failure> = failures.rev().collect();
+    assert_eq!(scene.store.fail_jobs(&failures).await.unwrap(), claimed[..1]);
+    let client = scene.client().await;
+    for (n, held) in claimed.iter().enumerate().skip(1) {
+        let sql =
+            "SELECT last_error, state::text, round(extract(epoch FROM run_at - now()) / 3600)::int8
+            FROM jobs WHERE id = $1";
+        let row = client.query_one(sql, &[&held.id]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), format!("{} {}", held.id, held.fence));
+        let expected = if n % 2 == 1 { ("waiting", n as i64) } else { ("dead", 0) };
+        assert_eq!((row.get::<_, &str>(1), row.get::<_, i64>(2)), expected, "{n}");
+    }
 }
