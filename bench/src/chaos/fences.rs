@@ -51,13 +51,13 @@ pub(super) async fn kill_holding(base: &Base) -> Result<Value> {
         Worker::start(&base.deed, &variables()).await?,
     ];
     let took = until(sql, FINISHED, HELD, PATIENCE).await?;
-    let (twice, fence) =
-        (number(sql, TWICE).await?, number(sql, "SELECT max(fence) FROM chaos_log").await?);
+    let (twice, attempts) =
+        (number(sql, TWICE).await?, number(sql, "SELECT max(attempt) FROM chaos_log").await?);
     for worker in others {
         worker.terminate().await?;
     }
     let bound = Duration::from_secs(LEASE) + Duration::from_millis(WORK_MS) + GRACE;
-    let pass = took <= bound && twice == 0 && fence == 2;
+    let pass = took <= bound && twice == 0 && attempts == 2;
     say!(
         "kill -9 of a worker holding {HELD} jobs of {WORK_MS} ms, lease {LEASE} s: all done by others after {:.1} s; finished twice {twice}",
         took.as_secs_f64()

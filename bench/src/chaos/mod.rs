@@ -38,12 +38,12 @@ pub(crate) struct ChaosOptions {
 /// Logs what happens to jobs, but not to those of the organisation that floods: that would measure
 /// the log.
 const LOG: &str = "
-CREATE TABLE chaos_log (event text NOT NULL, job uuid NOT NULL, fence bigint NOT NULL, payload jsonb NOT NULL,
+CREATE TABLE chaos_log (event text NOT NULL, job uuid NOT NULL, attempt integer NOT NULL, payload jsonb NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE job jobs := coalesce(NEW, OLD);
 BEGIN
-    INSERT INTO chaos_log VALUES (TG_ARGV[0], job.id, job.fence, job.payload);
+    INSERT INTO chaos_log VALUES (TG_ARGV[0], job.id, job.attempt, job.payload);
     RETURN NULL;
 END $$;
 CREATE FUNCTION chaos_slow() RETURNS trigger LANGUAGE plpgsql AS $$

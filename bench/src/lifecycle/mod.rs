@@ -11,6 +11,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::run::parse_setting;
 use crate::say;
 use crate::stack::{Stack, StackOptions};
 use cycle::Judge;
@@ -40,6 +41,9 @@ pub(crate) struct LifecycleOptions {
     /// The `deed` binary; the one next to this program by default.
     #[arg(long)]
     deed: Option<PathBuf>,
+    /// Further setting of PostgreSQL; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    postgres_setting: Vec<(String, String)>,
 }
 
 /// Runs it on a stack of its own.
@@ -47,10 +51,10 @@ pub(crate) async fn run(options: &LifecycleOptions) -> Result<(bool, Value)> {
     let stack = Stack::start(&StackOptions {
         deed: options.deed.clone(),
         servers: 1,
-        settings: Vec::new(),
+        settings: options.postgres_setting.clone(),
     })
     .await?;
-    let environment = stack.describe(&[]).await?;
+    let environment = stack.describe(&options.postgres_setting).await?;
     environment.print();
     let (measure, warm_up) =
         (Duration::from_secs(options.seconds), Duration::from_secs(options.warm_up));

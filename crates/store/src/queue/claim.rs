@@ -59,7 +59,7 @@ pub struct Turn {
 }
 
 /// What a claim of one kind gave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Claimed {
     /// In the order in which they should run.
     pub jobs: Vec<ClaimedJob>,
@@ -75,6 +75,9 @@ const MOST_GROUPS: i32 = 256;
 /// due. Every organisation with due jobs gets an equal share of the claim. Within an organisation
 /// the priority decides, then the time; among organisations, the number of the turn, and within a turn
 /// chance: by time, whoever had flooded the queue first would win every claim of a single job.
+///
+/// The token is the time in microseconds, or the last one and 1 if that is more: a claim that the database
+/// forgets (see [`super::SETTINGS`]) is not given out again under the same token.
 const CLAIM: &str = "
 WITH RECURSIVE groups(org_id, priority, run_at, nth) AS (
     (SELECT org_id, priority, run_at, 1 FROM jobs
@@ -102,7 +105,8 @@ UNION ALL
     SELECT id, row_number() OVER (PARTITION BY org_id ORDER BY priority, run_at, id) AS turn, dice
     FROM locked JOIN dice USING (org_id) ORDER BY turn, dice, id LIMIT $2::int8
 ), claimed AS (
-    UPDATE jobs SET state = 'active', attempt = attempt + 1, fence = fence + 1,
+    UPDATE jobs SET state = 'active', attempt = attempt + 1,
+        fence = greatest(fence + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::int8),
         lease_until = now() + $3 * interval '1 millisecond', claimed_by = $4
     FROM picked WHERE jobs.id = picked.id
     RETURNING jobs.id, fence, org_id, record_id, payload, attempt,
@@ -117,8 +121,13 @@ ORDER BY turn, claimed.priority, run_at, claimed.id";
 const TYPES: [Type; 7] =
     [Type::TEXT, Type::INT8, Type::INT8, Type::UUID, Type::UUID, Type::INT2, Type::INT4];
 
+/// Which of these kinds have jobs at all: a claim of each costs much more than this look.
+const WAITING: &str = "
+SELECT nth FROM unnest($1::text[]) WITH ORDINALITY AS k(kind, nth)
+WHERE EXISTS (SELECT FROM jobs WHERE jobs.kind = k.kind AND jobs.state = 'waiting')";
+
 impl Store {
-    /// Claims jobs of several kinds for the worker `replica`, in one transaction. They are its own
+    /// Claims jobs of several kinds for the worker `replica`, in one transaction; one result a wish. They are its own
     /// until `lease` has passed on the database's clock; [`Store::extend_jobs`] prolongs that.
     ///
     /// # Errors
@@ -131,10 +140,16 @@ impl Store {
         lease: Duration,
     ) -> Result<Vec<Claimed>, Error> {
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let mut all = vec![Claimed::default(); wanted.len()];
+        let waiting = self.waiting(&wanted).await?;
+        if waiting.is_empty() {
+            return Ok(all);
+        }
+        let wishes: Vec<Wanted> = waiting.iter().map(|nth| wanted[*nth].clone()).collect();
         let run = self.db.run_tx("claim_jobs", move |tx| {
-            let wanted = wanted.clone();
+            let wishes = wishes.clone();
             Box::pin(async move {
-                let each = wanted.iter().map(|one| claim(tx.client, replica, one, lease));
+                let each = wishes.iter().map(|one| claim(tx.client, replica, one, lease));
                 let (_, claimed) = futures::try_join!(
                     async { Ok(tx.client.batch_execute(SETTINGS).await?) },
                     futures::future::try_join_all(each),
@@ -142,7 +157,24 @@ impl Store {
                 Ok(claimed)
             })
         });
-        run.await
+        for (nth, claimed) in waiting.into_iter().zip(run.await?) {
+            all[nth] = claimed;
+        }
+        Ok(all)
+    }
+
+    /// The numbers of the wishes whose kind has jobs that wait.
+    async fn waiting(&self, wanted: &[Wanted]) -> Result<Vec<usize>, Error> {
+        let kinds: Vec<String> = wanted.iter().map(|one| one.kind.clone()).collect();
+        let rows = self.db.read("jobs_waiting", move |tx| {
+            Box::pin(async move {
+                let statement =
+                    tx.client.prepare_typed_cached(WAITING, &[Type::TEXT_ARRAY]).await?;
+                Ok(tx.client.query(&statement, &[&kinds]).await?)
+            })
+        });
+        let nth = |row: &Row| usize::try_from(row.get::<_, i64>(0) - 1).ok();
+        Ok(rows.await?.iter().filter_map(nth).collect())
     }
 }
 

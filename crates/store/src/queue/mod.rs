@@ -18,5 +18,9 @@ pub use settle::{Failure, finish};
 /// perhaps while the table is empty, and must hold when it has 200,000 rows: so, beyond what every
 /// session forbids, no bitmap is made of more rows than are wanted. A worker that is stopped in the middle
 /// of such a transaction holds rows that the others skip; the server ends it after some seconds.
-const SETTINGS: &str = "SET LOCAL enable_bitmapscan = off; \
+///
+/// Nobody waits for the disk, or for a standby, here. What a crash of the database takes back are claims and
+/// settlements alone: their jobs are there as before, and are done again, which delivery at least once
+/// allows. An effect that is written with [`finish`] waits for its own commit, and for all before it.
+const SETTINGS: &str = "SET LOCAL enable_bitmapscan = off; SET LOCAL synchronous_commit = off; \
     SET LOCAL idle_in_transaction_session_timeout = '3s'";

@@ -240,7 +240,7 @@ async fn a_heartbeat_keeps_a_job_for_longer_than_its_lease() {
     let kind = kind(move |job| {
         let (gate, tell) = (Arc::clone(&held), tell.clone());
         async move {
-            tell.send(job.held.fence).unwrap();
+            tell.send(job.attempt).unwrap();
             gate.acquire().await.unwrap().forget();
             Ok(())
         }
