@@ -2,6 +2,7 @@
 
 use deed_chain::hash::Hash;
 use deed_chain::key::PublicKey;
+use uuid::Uuid;
 
 use crate::error::Error;
 
@@ -9,6 +10,13 @@ pub(crate) fn hash(bytes: &[u8]) -> Result<Hash, Error> {
     let bytes =
         bytes.try_into().map_err(|_| Error::Damaged("a hash is not 32 bytes".to_owned()))?;
     Ok(Hash(bytes))
+}
+
+/// Least and greatest of these ids. A statement that names them beside `id = ANY(...)` opens the partitions
+/// between them alone; PostgreSQL looks for an array's members in all of them.
+pub(crate) fn span(ids: &[Uuid]) -> (Uuid, Uuid) {
+    let least = ids.iter().min().copied().unwrap_or_default();
+    (least, ids.iter().max().copied().unwrap_or_default())
 }
 
 pub(crate) fn public_key(bytes: &[u8]) -> Result<PublicKey, Error> {

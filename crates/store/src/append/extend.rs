@@ -24,6 +24,7 @@ use crate::error::{Error, is_verdict};
 use crate::idempotency::{Idempotency, replay};
 use crate::queue::{self, NewJob};
 use crate::records::{COLUMNS, Record};
+use crate::rows;
 use crate::response::Stored;
 use crate::store::Store;
 use crate::transition::{Step, Transition};
@@ -219,14 +220,16 @@ async fn open(
     locks.dedup();
     let keys = batch.iter().filter_map(|item| item.idempotency.as_ref());
     let (scopes, keys): (Vec<Uuid>, Vec<&str>) = keys.map(|i| (i.scope, i.key.as_str())).unzip();
-    let heads = format!("SELECT {COLUMNS} FROM records WHERE id = ANY($1)");
+    let heads =
+        format!("SELECT {COLUMNS} FROM records WHERE id = ANY($1) AND id >= $2 AND id <= $3");
+    let (least, greatest) = rows::span(&ids);
     let (lock, heads, used) = (
         client.prepare_cached(if wanted == Locks::Wait { LOCK } else { TRY_LOCK }).await?,
         client.prepare_cached(&heads).await?,
         client.prepare_cached(KEYS_USED).await?,
     );
     let by_lock: [&(dyn ToSql + Sync); 1] = [&locks];
-    let by_id: [&(dyn ToSql + Sync); 1] = [&ids];
+    let by_id: [&(dyn ToSql + Sync); 3] = [&ids, &least, &greatest];
     let by_key: [&(dyn ToSql + Sync); 2] = [&scopes, &keys];
     let (_, locked, heads, used) = futures::try_join!(
         client.batch_execute("BEGIN"),

@@ -82,14 +82,16 @@ impl Store {
     /// # Errors
     /// Those of a read.
     pub async fn chain_bytes(&self, records: &[Uuid]) -> Result<i64, Error> {
+        let (least, greatest) = rows::span(records);
         let records = records.to_vec();
         self.db
             .read("chain_bytes", move |tx| {
                 Box::pin(async move {
                     let sql =
                         "SELECT coalesce(sum(octet_length(entry) + octet_length(body)), 0)::int8
-                               FROM vault_entries WHERE record_id = ANY($1)";
-                    Ok(tx.client.query_one(sql, &[&records]).await?.get(0))
+                               FROM vault_entries WHERE record_id = ANY($1)
+                               AND record_id >= $2 AND record_id <= $3";
+                    Ok(tx.client.query_one(sql, &[&records, &least, &greatest]).await?.get(0))
                 })
             })
             .await
@@ -100,15 +102,17 @@ impl Store {
     /// # Errors
     /// Those of a read.
     pub async fn first_entries(&self, records: &[Uuid]) -> Result<Vec<StoredEntry>, Error> {
+        let (least, greatest) = rows::span(records);
         let records = records.to_vec();
         let rows = self.db.read("first_entries", move |tx| {
             Box::pin(async move {
                 let sql = format!(
                     "SELECT {ENTRY_COLUMNS} FROM vault_entries
-                     WHERE record_id = ANY($1) AND position = 0"
+                     WHERE record_id = ANY($1) AND position = 0
+                     AND record_id >= $2 AND record_id <= $3"
                 );
                 let statement = tx.client.prepare_cached(&sql).await?;
-                Ok(tx.client.query(&statement, &[&records]).await?)
+                Ok(tx.client.query(&statement, &[&records, &least, &greatest]).await?)
             })
         });
         rows.await?.iter().map(StoredEntry::from_row).collect()

@@ -7,6 +7,7 @@ mod batches;
 mod checkpoints;
 mod migrations;
 mod outcome;
+mod plans;
 mod queue;
 mod rights;
 mod schedules;
