@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::hands::Hands;
 
 /// Pause after a claim that found nothing; it doubles each time that nothing is found again.
-const SHORTEST_POLL: Duration = Duration::from_millis(10);
+const SHORTEST_POLL: Duration = Duration::from_millis(5);
 /// The longest such pause, before its jitter of up to a quarter.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 /// Pause after a claim that failed.
