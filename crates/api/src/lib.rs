@@ -38,6 +38,7 @@ impl App {
         let routes = Routes::new(self.clone(), openapi::base());
         let routes = endpoints::records::mount(routes);
         let routes = endpoints::types::mount(routes);
+        let routes = endpoints::agents::mount(routes);
         let routes = endpoints::auth::mount(routes);
         let routes = endpoints::admin::mount(routes);
         let routes = endpoints::keys::mount(routes);

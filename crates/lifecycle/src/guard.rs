@@ -45,7 +45,9 @@ pub struct Facts {
     pub revisions: i16,
     /// Whether it was disputed before.
     pub disputed: bool,
-    /// Whether its dispute waits for the rules to judge again: only in mode `auto`.
+    /// Whether its newest verdict is one of the rules, not of a person or an agent.
+    pub verdict_by_rules: bool,
+    /// Whether it is disputed and the rules have not judged since.
     pub reevaluation_due: bool,
     /// Whether a judgement is about the newest completion.
     pub concerns_newest: bool,
@@ -72,6 +74,8 @@ pub enum Guard {
     RevisionsLeft,
     /// It was not disputed before.
     NotDisputedBefore,
+    /// The verdict that is disputed is one of the rules: what a principal decided, they never overturn.
+    VerdictByRules,
     /// The rules have not yet judged again in this dispute.
     ReevaluationDue,
     /// The judgement is about the newest completion, not about one that a revision replaced.
@@ -80,7 +84,7 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BeforeDeadline,
         Self::DeadlinePassed,
         Self::PerformerNamed,
@@ -90,6 +94,7 @@ impl Guard {
         Self::PrincipalConfirms,
         Self::RevisionsLeft,
         Self::NotDisputedBefore,
+        Self::VerdictByRules,
         Self::ReevaluationDue,
         Self::ConcernsNewest,
     ];
@@ -107,6 +112,7 @@ impl Guard {
             Self::PrincipalConfirms => "principal-confirms",
             Self::RevisionsLeft => "revisions-left",
             Self::NotDisputedBefore => "not-disputed-before",
+            Self::VerdictByRules => "verdict-by-rules",
             Self::ReevaluationDue => "reevaluation-due",
             Self::ConcernsNewest => "concerns-newest",
         }
@@ -125,6 +131,9 @@ impl Guard {
             Self::PrincipalConfirms => "the verdict mode is auto-then-principal",
             Self::RevisionsLeft => "fewer than 5 revisions were asked for",
             Self::NotDisputedBefore => "it was not disputed before",
+            Self::VerdictByRules => {
+                "the disputed verdict is one of the rules; what a principal decided, they never overturn"
+            }
             Self::ReevaluationDue => "the rules have not yet judged again in this dispute",
             Self::ConcernsNewest => "the judgement is about the newest completion",
         }
@@ -143,6 +152,7 @@ impl Guard {
             Self::PrincipalConfirms => matches!(facts.mode, VerdictMode::AutoThenPrincipal),
             Self::RevisionsLeft => facts.revisions < crate::MOST_REVISIONS,
             Self::NotDisputedBefore => !facts.disputed,
+            Self::VerdictByRules => facts.verdict_by_rules,
             Self::ReevaluationDue => facts.reevaluation_due,
             Self::ConcernsNewest => facts.concerns_newest,
         }

@@ -64,13 +64,15 @@ pub fn allowed(
 }
 
 /// Whose move it is: the roles that may bring a record further, other than by ending it
-/// (cancellation, expiry). Nobody's in a terminal state.
+/// (cancellation, expiry). Nobody's in a terminal state. An administrator may stand in for others, but is
+/// waited for in the last tier of a dispute alone.
 #[must_use]
 pub fn awaited(from: State, facts: &Facts) -> Roles {
     if from.is_terminal() {
         return Roles::NONE;
     }
-    Role::ALL.into_iter().fold(Roles::NONE, |set, role| {
+    let waited_for = |role| role != Role::Admin || from == State::DisputedTier3;
+    Role::ALL.into_iter().filter(|role| waited_for(*role)).fold(Roles::NONE, |set, role| {
         let moves = allowed(from, Roles::of(&[role]), facts)
             .any(|row| !matches!(row.action, Action::Cancel | Action::Expire | Action::Amend));
         set.with(role, moves)

@@ -9,6 +9,7 @@ use crate::Action::{
 use crate::Guard::{
     BeforeDeadline, ConcernsNewest, DeadlinePassed, NotDisputedBefore, PerformerNamed,
     PrincipalConfirms, PrincipalJudges, ReevaluationDue, RevisionsLeft, RulesDecide, RulesJudge,
+    VerdictByRules,
 };
 use crate::Role::{Accessor, Admin, Performer, Principal, System};
 use crate::State::{
@@ -80,12 +81,17 @@ const fn signalling(row: Transition, signal: Signal) -> Transition {
     Transition { signal: Some(signal), ..row }
 }
 
-const fn settle(from: State, action: Action, role: Role, guards: &'static [Guard]) -> Transition {
-    signalling(row(from, action, &[role], guards, Fulfilled), Signal::Settle)
+const fn settle(
+    from: State,
+    action: Action,
+    roles: &[Role],
+    guards: &'static [Guard],
+) -> Transition {
+    signalling(row(from, action, roles, guards, Fulfilled), Signal::Settle)
 }
 
-const fn hold(from: State, action: Action, role: Role, guards: &'static [Guard]) -> Transition {
-    signalling(row(from, action, &[role], guards, Failed), Signal::Hold)
+const fn hold(from: State, action: Action, roles: &[Role], guards: &'static [Guard]) -> Transition {
+    signalling(row(from, action, roles, guards, Failed), Signal::Hold)
 }
 
 const fn release(from: State, action: Action, role: Role, to: State) -> Transition {
@@ -93,7 +99,7 @@ const fn release(from: State, action: Action, role: Role, to: State) -> Transiti
 }
 
 /// Every transition there is.
-pub const TABLE: [Transition; 47] = [
+pub const TABLE: [Transition; 48] = [
     // Negotiation.
     row(Draft, Amend, &[Principal], &[BeforeDeadline], Draft),
     row(Draft, Propose, &[Principal], &[BeforeDeadline], Proposed),
@@ -117,7 +123,7 @@ pub const TABLE: [Transition; 47] = [
     row(Rework, Cancel, &[Principal, Admin], &[], Cancelled),
     row(Rework, Expire, &[System], &[DeadlinePassed], Expired),
     // Verdict by the rules.
-    settle(Evaluating, EvaluationPassed, System, &[ConcernsNewest, RulesDecide]),
+    settle(Evaluating, EvaluationPassed, &[System], &[ConcernsNewest, RulesDecide]),
     row(
         Evaluating,
         EvaluationPassed,
@@ -125,7 +131,7 @@ pub const TABLE: [Transition; 47] = [
         &[ConcernsNewest, PrincipalConfirms],
         AwaitingConfirmation,
     ),
-    hold(Evaluating, EvaluationFailed, System, &[ConcernsNewest, RulesDecide]),
+    hold(Evaluating, EvaluationFailed, &[System], &[ConcernsNewest, RulesDecide]),
     row(
         Evaluating,
         EvaluationFailed,
@@ -134,12 +140,13 @@ pub const TABLE: [Transition; 47] = [
         AwaitingConfirmation,
     ),
     row(Evaluating, EvaluationUndecided, &[System], &[ConcernsNewest], AwaitingVerdict),
-    // Verdict by the principal.
-    settle(AwaitingVerdict, VerdictAccept, Principal, &[]),
-    hold(AwaitingVerdict, VerdictReject, Principal, &[]),
+    // Verdict by the principal. An administrator stands in for one that is gone: the performer is
+    // owed a verdict, which a cancellation would not be, and may dispute it like any other.
+    settle(AwaitingVerdict, VerdictAccept, &[Principal, Admin], &[]),
+    hold(AwaitingVerdict, VerdictReject, &[Principal, Admin], &[]),
     row(AwaitingVerdict, RequestRevision, &[Principal], &[BeforeDeadline, RevisionsLeft], Rework),
-    settle(AwaitingConfirmation, VerdictAccept, Principal, &[]),
-    hold(AwaitingConfirmation, VerdictReject, Principal, &[]),
+    settle(AwaitingConfirmation, VerdictAccept, &[Principal, Admin], &[]),
+    hold(AwaitingConfirmation, VerdictReject, &[Principal, Admin], &[]),
     row(
         AwaitingConfirmation,
         RequestRevision,
@@ -147,15 +154,16 @@ pub const TABLE: [Transition; 47] = [
         &[BeforeDeadline, RevisionsLeft],
         Rework,
     ),
-    // Disputes. Rules judge again only in the mode whose verdict is theirs: where the principal has the
-    // last word, a party overturns it.
+    // Disputes. Rules judge again only what they have decided themselves: the verdict of a principal, also
+    // one that they left to it because they could not decide, is overturned by a party alone. An
+    // administrator takes a dispute over that the parties leave lying.
     row(Failed, Dispute, &[Performer], &[NotDisputedBefore], DisputedTier1),
     signalling(
         row(
             DisputedTier1,
             ReevaluationPassed,
             &[System],
-            &[ConcernsNewest, RulesDecide, ReevaluationDue],
+            &[ConcernsNewest, RulesDecide, VerdictByRules, ReevaluationDue],
             Fulfilled,
         ),
         Signal::Release,
@@ -164,18 +172,25 @@ pub const TABLE: [Transition; 47] = [
         DisputedTier1,
         ReevaluationFailed,
         &[System],
-        &[ConcernsNewest, RulesDecide, ReevaluationDue],
+        &[ConcernsNewest, RulesDecide, VerdictByRules, ReevaluationDue],
         DisputedTier1,
     ),
     release(DisputedTier1, ResolveOverturn, Principal, Fulfilled),
     release(DisputedTier1, ResolveRemediate, Principal, Remediated),
     row(DisputedTier1, WithdrawDispute, &[Performer], &[], Failed),
     row(DisputedTier1, EscalateToReview, &[Principal, Performer], &[], DisputedTier2),
+    row(DisputedTier1, EscalateToHuman, &[Admin], &[], DisputedTier3),
     release(DisputedTier2, ResolveOverturn, Accessor, Fulfilled),
     release(DisputedTier2, ResolveRemediate, Accessor, Remediated),
     row(DisputedTier2, ResolveUphold, &[Accessor], &[], Failed),
     row(DisputedTier2, WithdrawDispute, &[Performer], &[], Failed),
-    row(DisputedTier2, EscalateToHuman, &[Principal, Performer, Accessor], &[], DisputedTier3),
+    row(
+        DisputedTier2,
+        EscalateToHuman,
+        &[Principal, Performer, Accessor, Admin],
+        &[],
+        DisputedTier3,
+    ),
     release(DisputedTier3, ResolveOverturn, Admin, Fulfilled),
     release(DisputedTier3, ResolveRemediate, Admin, Remediated),
     row(DisputedTier3, ResolveUphold, &[Admin], &[], Failed),

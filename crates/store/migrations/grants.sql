@@ -17,7 +17,7 @@ GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
 GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas TO {role};
 GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
-GRANT UPDATE (cron, kind, catch_up, last_tick) ON schedules TO {role};
+GRANT UPDATE (cron, kind, catch_up, last_tick, from_program) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
 GRANT UPDATE (done, horizon, settled) ON checkpoint_progress TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;

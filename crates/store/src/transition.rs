@@ -164,7 +164,7 @@ pub fn evaluation_key(record: Uuid, position: i64) -> String {
     format!("{record}:{position}")
 }
 
-/// The rules judge a completion, and in mode `auto` once more in the first tier of a dispute.
+/// The rules judge a completion, and once more in the first tier of a dispute about their own verdict.
 fn evaluation_job(next: &Record, action: Action, position: i64) -> Option<NewJob> {
     let work = next.work.as_ref()?;
     let again = action == Action::Dispute && work.reevaluation_due();

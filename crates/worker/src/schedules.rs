@@ -79,7 +79,7 @@ pub(crate) async fn run(store: Store, replica: Uuid, stop: CancellationToken) {
 async fn look(store: &Store, replica: Uuid) -> Result<Duration, Error> {
     let (now, schedules) = store.schedules().await?;
     let mut nap = LONGEST_NAP;
-    for schedule in schedules {
+    for schedule in schedules.into_iter().filter(is_known) {
         match schedule.due(now) {
             Ok(Some(ticks)) => claim(store, replica, &schedule, ticks, now).await?,
             Ok(None) => {}
@@ -92,6 +92,13 @@ async fn look(store: &Store, replica: Uuid) -> Result<Duration, Error> {
     let [random] = random::bytes();
     let spread = Duration::from_millis(u64::from(random) * SPREAD_MS / 255);
     Ok(nap.max(SHORTEST_NAP) + spread)
+}
+
+/// Whether this program has the schedule, or nobody's program does because it was made by hand. One that
+/// another version brought along is left to the workers of that version: while they run it ticks on, and
+/// when the last of them is gone it rests.
+fn is_known(schedule: &Schedule) -> bool {
+    !schedule.from_program || SCHEDULES.iter().any(|known| known.name == schedule.name)
 }
 
 async fn claim(

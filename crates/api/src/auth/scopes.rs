@@ -21,6 +21,8 @@ pub enum Scope {
     OrgsRead,
     /// Make organisations.
     OrgsWrite,
+    /// Look up the agents of the organisation: their ids and names.
+    AgentsLookup,
     /// Read agents.
     AgentsRead,
     /// Make agents.
@@ -48,6 +50,7 @@ impl Scope {
             Self::TypesWrite => "types:write",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
+            Self::AgentsLookup => "agents:lookup",
             Self::AgentsRead => "agents:read",
             Self::AgentsWrite => "agents:write",
             Self::KeysRead => "keys:read",
@@ -72,8 +75,8 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
-    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsLookup, AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
+    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -82,19 +85,19 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-full",
         role: Role::Agent,
         description: "notarize, take part in work under a gate, read and export the organisation's records",
-        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead, AgentsLookup],
     },
     Profile {
         name: "agent-writer",
         role: Role::Agent,
         description: "notarize and begin work; cannot read records back, judge or dispute",
-        scopes: &[RecordsWrite, TypesRead],
+        scopes: &[RecordsWrite, TypesRead, AgentsLookup],
     },
     Profile {
         name: "agent-reader",
         role: Role::Agent,
         description: "read and export records",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, AgentsLookup],
     },
     Profile {
         name: "admin-standard",
@@ -107,6 +110,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            AgentsLookup,
             AgentsRead,
             AgentsWrite,
             KeysRead,
@@ -123,7 +127,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead],
+        scopes: &[RecordsRead, TypesRead, AgentsLookup, AgentsRead, KeysRead],
     },
     Profile {
         name: "admin-auditor",

@@ -1,6 +1,7 @@
 //! One file an endpoint.
 
 pub(crate) mod admin;
+pub(crate) mod agents;
 pub(crate) mod auth;
 pub(crate) mod keys;
 pub(crate) mod probes;

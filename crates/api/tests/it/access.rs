@@ -17,7 +17,14 @@ async fn a_key_says_who_it_is_and_what_it_may_do() {
     assert_eq!(me["scopeProfile"], "agent-full");
     assert_eq!(
         me["scopes"],
-        json!(["records:read", "records:write", "records:act", "records:export", "types:read"])
+        json!([
+            "records:read",
+            "records:write",
+            "records:act",
+            "records:export",
+            "types:read",
+            "agents:lookup"
+        ])
     );
     let me = app.get(&org.admin, "/v1/auth/me").await.ok(200);
     assert_eq!((&me["role"], &me["agentId"]), (&json!("admin"), &Value::Null));
@@ -158,4 +165,26 @@ async fn lists_are_narrowed_to_an_organisation_on_the_platforms_wish() {
         let narrowed = format!("{path}?orgId={}", a.id);
         assert_eq!(app.all(&app.platform, &narrowed).await.len(), of_a, "{path}");
     }
+}
+
+#[tokio::test]
+async fn agents_look_up_their_colleagues_by_id_and_name() {
+    let app = TestApp::new().await;
+    let (a, b) = (app.org("a").await, app.org("b").await);
+    let named = json!({ "name": "second" });
+    let second = app.post(&a.admin, "/v1/admin/agents", named).await.ok(201);
+    for profile in ["agent-full", "agent-writer", "agent-reader"] {
+        let key = app.with_profile(&a, profile).await;
+        let seen = app.all(&key, "/v1/agents?limit=1").await;
+        assert_eq!(seen.len(), 2, "{profile}");
+        // Made in one millisecond, so in either order.
+        assert!(seen.contains(&json!({ "id": second["id"], "name": "second" })), "{seen:?}");
+        assert!(seen.iter().any(|agent| agent["id"] == a.agent_id), "{seen:?}");
+        app.get(&key, "/v1/admin/agents").await.problem(403, "scope-missing");
+    }
+    let of_b = app.all(&b.agent, "/v1/agents").await;
+    assert_eq!((of_b.len(), &of_b[0]["id"]), (1, &json!(b.agent_id)));
+    app.get(&b.agent, format!("/v1/agents?orgId={}", a.id)).await.problem(400, "query-invalid");
+    // The platform reads them per organisation elsewhere.
+    app.get(&app.platform, "/v1/agents").await.problem(403, "scope-missing");
 }

@@ -10,13 +10,14 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 22] = [
+const READS: [(&str, &[&str]); 23] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
     ("/livez", &["/livez"]),
     ("/metrics", &["/metrics"]),
     ("/readyz", &["/readyz"]),
+    ("/v1/agents", &["/v1/agents"]),
     ("/v1/admin/agents", &["/v1/admin/agents", "/v1/admin/agents?orgId={org}"]),
     ("/v1/admin/api-keys", &["/v1/admin/api-keys", "/v1/admin/api-keys?orgId={org}"]),
     ("/v1/admin/orgs", &["/v1/admin/orgs"]),

@@ -1,5 +1,7 @@
 //! Disputes in three tiers, and who may read what meanwhile.
 
+use std::collections::BTreeSet;
+
 use deed_lifecycle::{Action, Role, State, VerdictMode};
 use serde_json::{Value, json};
 
@@ -153,5 +155,71 @@ async fn a_third_party_is_no_party() {
         json!({ "tier": 3, "accessorAgentId": nobody }),
     ] {
         parties.app.post(&parties.performer, &path, body).await.problem(422, "request-invalid");
+    }
+}
+
+#[tokio::test]
+async fn an_accessor_lists_what_was_handed_to_it_and_nobody_else_does() {
+    let parties = Parties::new().await;
+    let app = &parties.app;
+    let granted = parties.in_state(State::DisputedTier2).await;
+    let decided = parties.in_state(State::DisputedTier2).await;
+    parties.must(&decided, Role::Accessor, Action::ResolveUphold).await;
+    parties.in_state(State::DisputedTier1).await;
+    let own = app.record_id(&parties.other.agent, "of the third party's own organisation").await;
+    let ids = async |key: &str, path: &str| {
+        let all = app.all(key, path).await;
+        all.iter().map(|record| text(record, "/id")).collect::<BTreeSet<_>>()
+    };
+    let handed = "/v1/records?role=accessor&limit=1";
+    assert_eq!(ids(&parties.other.agent, handed).await, BTreeSet::from([decided, granted.clone()]));
+    let open = "/v1/records?role=accessor&status=DISPUTED_TIER_2";
+    assert_eq!(ids(&parties.other.agent, open).await, BTreeSet::from([granted]));
+    // Without the role it is a list of the organisation, as ever.
+    assert_eq!(ids(&parties.other.agent, "/v1/records").await, BTreeSet::from([own]));
+    let of_own = format!("/v1/records?role=accessor&orgId={}", parties.other.id);
+    assert!(ids(&parties.other.agent, &of_own).await.is_empty());
+    let of_other = format!("/v1/records?role=accessor&orgId={}", parties.org.id);
+    app.get(&parties.other.agent, of_other).await.problem(404, "not-found");
+    // The parties have nothing handed to them, nor has another agent of the third party's organisation.
+    let named = json!({ "name": "colleague" });
+    let colleague = app.post(&parties.other.admin, "/v1/admin/agents", named).await.ok(201);
+    let key = json!({ "role": "agent", "agentId": colleague["id"] });
+    let key = app.post(&parties.other.admin, "/v1/admin/api-keys", key).await.ok(201);
+    for key in [&text(&key, "/secret"), &parties.org.agent, &parties.performer] {
+        assert!(ids(key, handed).await.is_empty());
+    }
+    for key in [&parties.other.admin, &app.platform] {
+        app.get(key, handed).await.problem(400, "role-needs-agent");
+    }
+    let unknown = "/v1/records?role=performer";
+    app.get(&parties.other.agent, unknown).await.problem(400, "role-unknown");
+}
+
+#[tokio::test]
+async fn an_administrator_stands_in_for_agents_that_are_gone() {
+    let parties = Parties::new().await;
+    for (state, action, end) in [
+        (State::AwaitingVerdict, Action::VerdictAccept, State::Fulfilled),
+        (State::AwaitingConfirmation, Action::VerdictReject, State::Failed),
+    ] {
+        let record = parties.in_state(state).await;
+        assert_eq!(parties.read(&record).await["awaiting"], json!(["principal"]));
+        // Neither another organisation's administrator nor this one's without the scope.
+        parties.act_with(&parties.other.admin, &record, action).await.problem(404, "not-found");
+        let observer = parties.app.with_profile(&parties.org, "admin-observer").await;
+        parties.act_with(&observer, &record, action).await.problem(403, "scope-missing");
+        assert_eq!(parties.must(&record, Role::Admin, action).await, end);
+        let entries =
+            parties.app.all(&parties.org.agent, &format!("/v1/records/{record}/entries")).await;
+        assert_eq!(entries.last().unwrap()["body"]["actor"], json!({ "role": "admin" }));
+        parties.verified(&record).await;
+    }
+    for state in [State::DisputedTier1, State::DisputedTier2] {
+        let record = parties.in_state(state).await;
+        let taken = parties.must(&record, Role::Admin, Action::EscalateToHuman).await;
+        assert_eq!(taken, State::DisputedTier3);
+        let end = parties.must(&record, Role::Admin, Action::ResolveUphold).await;
+        assert_eq!(end, State::Failed);
     }
 }

@@ -104,34 +104,63 @@ async fn two_sweeps_at_once_end_each_record_once() {
     assert_eq!(events, 20);
 }
 
-#[tokio::test]
-async fn a_record_that_cannot_be_ended_holds_no_other_one_up() {
-    let parties = Parties::new().await;
-    let mut records = Vec::new();
-    for _ in 0..5 {
-        records.push(due(&parties, 60).await);
-    }
-    // Its row says nothing of an entry that its chain has: the next one cannot be written.
-    let bad = records.remove(2);
-    let damage = format!(
+/// Its row says nothing of an entry that its chain has: the next one cannot be written.
+async fn damage(parties: &Parties, record: &str) {
+    let sql = format!(
         "INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
          SELECT record_id, 1, hash, hash, entry, body FROM vault_entries
-         WHERE record_id = '{bad}'"
+         WHERE record_id = '{record}'"
     );
-    parties.app.superuser().await.batch_execute(&damage).await.unwrap();
+    parties.app.superuser().await.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_ended_hold_no_other_one_up() {
+    let parties = Parties::new().await;
+    let mut records = Vec::new();
+    for _ in 0..7 {
+        records.push(due(&parties, 60).await);
+    }
+    // As many as a batch at the head of the list; one for which the table says that it is not due.
+    let bad: Vec<String> = records.drain(..3).collect();
+    damage(&parties, &bad[0]).await;
+    damage(&parties, &bad[1]).await;
+    let client = parties.app.superuser().await;
+    let undue = format!(
+        "UPDATE records SET deadline = deadline + interval '1 year' WHERE id = '{}'",
+        bad[2]
+    );
+    client.batch_execute(&undue).await.unwrap();
     parties.app.advance(Duration::from_secs(60));
     let store = parties.app.app.store();
-    let mut swept = Vec::new();
-    loop {
-        match store.expire_due(3).await.unwrap() {
-            0 => break,
-            some => swept.push(some),
+    let sweep = async || {
+        let mut swept = Vec::new();
+        loop {
+            match store.expire_due(3).await.unwrap() {
+                0 => return swept,
+                some => swept.push(some),
+            }
         }
-    }
-    assert_eq!(swept.iter().sum::<usize>(), 4, "{swept:?}");
+    };
+    assert_eq!(sweep().await, [3, 3, 1], "the first three were put off");
     for record in &records {
         assert_eq!(parties.state(record).await, State::Expired);
         assert_eq!(parties.verified(record).await, 2);
     }
-    assert_eq!(parties.state(&bad).await, State::Active);
+    let later = "SELECT count(*) FROM records WHERE due_at > now() + interval '9 minutes'
+        AND due_at <= now() + interval '10 minutes'";
+    let later: i64 = client.query_one(later, &[]).await.unwrap().get(0);
+    assert_eq!(later, 3);
+    for record in &bad {
+        assert_eq!(parties.state(record).await, State::Active);
+    }
+    // What was mended meanwhile ends when it comes up again.
+    let mend = format!(
+        "UPDATE records SET deadline = deadline - interval '1 year' WHERE id = '{}';
+         UPDATE records SET due_at = deadline WHERE due_at IS NOT NULL",
+        bad[2]
+    );
+    client.batch_execute(&mend).await.unwrap();
+    assert_eq!(sweep().await, [3]);
+    assert_eq!(parties.state(&bad[2]).await, State::Expired);
 }

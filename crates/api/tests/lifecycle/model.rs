@@ -67,6 +67,7 @@ struct Model {
     revisions: i16,
     disputed: bool,
     judged_again: bool,
+    verdict_by_rules: bool,
     accessor: bool,
     entries: u64,
     signals: i64,
@@ -82,6 +83,7 @@ impl Model {
             revisions: 0,
             disputed: false,
             judged_again: false,
+            verdict_by_rules: false,
             accessor: false,
             entries: 1,
             signals: 0,
@@ -95,9 +97,8 @@ impl Model {
             performer_named: true,
             revisions: self.revisions,
             disputed: self.disputed,
-            reevaluation_due: self.disputed
-                && !self.judged_again
-                && self.start.mode == VerdictMode::Auto,
+            verdict_by_rules: self.verdict_by_rules,
+            reevaluation_due: self.disputed && !self.judged_again,
             concerns_newest: true,
         }
     }
@@ -117,6 +118,9 @@ impl Model {
         self.state = row.to;
         self.entries += 1;
         self.signals += i64::from(row.signal.is_some());
+        if row.signal.is_some() || action == Action::ResolveUphold {
+            self.verdict_by_rules = row.roles == Roles::of(&[Role::System]);
+        }
         match action {
             Action::RequestRevision => self.revisions += 1,
             Action::Dispute => self.disputed = true,

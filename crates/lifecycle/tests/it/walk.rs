@@ -11,7 +11,7 @@ use deed_lifecycle::{
 fn all_facts() -> Vec<Facts> {
     let mut all = Vec::new();
     for mode in VerdictMode::ALL {
-        for bits in 0..64_u8 {
+        for bits in 0..128_u8 {
             let bit = |n: u8| bits & (1 << n) != 0;
             all.push(Facts {
                 mode,
@@ -21,6 +21,7 @@ fn all_facts() -> Vec<Facts> {
                 disputed: bit(3),
                 reevaluation_due: bit(4),
                 concerns_newest: bit(5),
+                verdict_by_rules: bit(6),
             });
         }
     }
@@ -66,11 +67,17 @@ const MAY: [(State, &[(Role, &str)]); 18] = [
     ),
     (
         State::AwaitingVerdict,
-        &[(Role::Principal, "verdict-accept verdict-reject request-revision")],
+        &[
+            (Role::Principal, "verdict-accept verdict-reject request-revision"),
+            (Role::Admin, "verdict-accept verdict-reject"),
+        ],
     ),
     (
         State::AwaitingConfirmation,
-        &[(Role::Principal, "verdict-accept verdict-reject request-revision")],
+        &[
+            (Role::Principal, "verdict-accept verdict-reject request-revision"),
+            (Role::Admin, "verdict-accept verdict-reject"),
+        ],
     ),
     (
         State::Rework,
@@ -86,6 +93,7 @@ const MAY: [(State, &[(Role, &str)]); 18] = [
         &[
             (Role::Principal, "resolve-overturn resolve-remediate escalate-to-review"),
             (Role::Performer, "withdraw-dispute escalate-to-review"),
+            (Role::Admin, "escalate-to-human"),
             (Role::System, "reevaluation-passed reevaluation-failed"),
         ],
     ),
@@ -95,6 +103,7 @@ const MAY: [(State, &[(Role, &str)]); 18] = [
             (Role::Principal, "escalate-to-human"),
             (Role::Performer, "withdraw-dispute escalate-to-human"),
             (Role::Accessor, "resolve-overturn resolve-remediate resolve-uphold escalate-to-human"),
+            (Role::Admin, "escalate-to-human"),
         ],
     ),
     (
@@ -258,6 +267,40 @@ fn without_the_principal_the_server_ends_a_record_only_by_its_deadline_or_in_mod
                 let ends = row.to.is_terminal() && row.action != Action::Expire;
                 assert!(!ends, "{row:?} under {facts:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn an_administrator_alone_brings_to_an_end_whatever_agents_have_left_lying() {
+    let admin = Roles::of(&[Role::Admin]);
+    // Rules that cannot judge are given up by the worker: that state waits for no agent.
+    for state in State::ALL.into_iter().filter(|s| !s.is_terminal() && *s != State::Evaluating) {
+        for facts in all_facts() {
+            let mut reached = BTreeSet::from([state]);
+            for _ in 0..State::ALL.len() {
+                let next = reached.iter().flat_map(|from| allowed(*from, admin, &facts));
+                let next: Vec<State> = next.map(|row| row.to).collect();
+                reached.extend(next);
+            }
+            assert!(reached.iter().any(|s| s.is_terminal()), "{} {facts:?}", state.as_str());
+        }
+    }
+}
+
+#[test]
+fn an_administrator_is_waited_for_in_the_last_tier_alone() {
+    for state in State::ALL {
+        let awaits = all_facts().iter().any(|facts| awaited(state, facts).has(Role::Admin));
+        assert_eq!(awaits, state == State::DisputedTier3, "{}", state.as_str());
+    }
+}
+
+#[test]
+fn rules_overturn_no_verdict_but_their_own() {
+    for facts in all_facts().into_iter().filter(|facts| !facts.verdict_by_rules) {
+        for state in [State::DisputedTier1, State::DisputedTier2, State::DisputedTier3] {
+            assert_eq!(allowed(state, Roles::of(&[Role::System]), &facts).count(), 0);
         }
     }
 }

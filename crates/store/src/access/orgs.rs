@@ -117,6 +117,29 @@ impl Store {
         Ok(Page::cut(rows.await?.iter().map(agent).collect(), limit, |agent| agent.id))
     }
 
+    /// One page of the agents of an organisation, newest first.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn agents_of(
+        &self,
+        org: Uuid,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Agent>, Error> {
+        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let before = before.unwrap_or(Uuid::max());
+        let rows = self.db.read("agents_of", move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id, org_id, name, created_at FROM agents
+                           WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+                let statement = tx.client.prepare_cached(sql).await?;
+                Ok(tx.client.query(&statement, &[&org, &before, &most]).await?)
+            })
+        });
+        Ok(Page::cut(rows.await?.iter().map(agent).collect(), limit, |agent| agent.id))
+    }
+
     /// Whether there is such an agent, in any organisation.
     ///
     /// # Errors

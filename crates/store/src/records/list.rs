@@ -11,8 +11,10 @@ use crate::store::Store;
 /// What a list is narrowed to. All conditions must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Organisation; `None` only for the platform.
+    /// Organisation; `None` only for the platform, and beside an accessor.
     pub org: Option<Uuid>,
+    /// Third party of its dispute, which may read it whatever its organisation is.
+    pub accessor_agent_id: Option<Uuid>,
     /// Name of the Type.
     pub type_name: Option<String>,
     /// State.
@@ -78,6 +80,7 @@ impl Conditions {
     fn of(filter: Filter, before: Option<Uuid>) -> Self {
         let mut all = Self::default();
         all.add("org_id = ?", filter.org);
+        all.add("accessor_agent_id = ?", filter.accessor_agent_id);
         all.add("type_name = ?", filter.type_name);
         all.add("status = ?", filter.status.map(|s| s.as_str()));
         all.add("principal_agent_id = ?", filter.principal_agent_id);

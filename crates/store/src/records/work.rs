@@ -91,11 +91,20 @@ impl Work {
         }))
     }
 
-    /// Whether the rules have still to judge again in the dispute that was opened. Where the
-    /// principal judges, or confirms, it has the last word, and they have not.
+    /// Whether the newest verdict is one of the rules: they have judged by it or after it. A verdict that
+    /// they left to the principal, because they could not decide, comes after their judgement.
+    #[must_use]
+    pub fn verdict_by_rules(&self) -> bool {
+        self.mode == VerdictMode::Auto
+            && self.verdict_position.is_some()
+            && self.verdict_position <= self.evaluation_position
+    }
+
+    /// Whether the rules have still to judge again in the dispute that was opened: only what they
+    /// have decided themselves.
     #[must_use]
     pub fn reevaluation_due(&self) -> bool {
-        self.mode == VerdictMode::Auto && self.dispute_position > self.evaluation_position
+        self.verdict_by_rules() && self.dispute_position > self.evaluation_position
     }
 }
 
@@ -138,6 +147,7 @@ impl Record {
             performer_named: work.performer_agent_id.is_some(),
             revisions: work.revisions,
             disputed: work.dispute_position.is_some(),
+            verdict_by_rules: work.verdict_by_rules(),
             reevaluation_due: work.reevaluation_due(),
             concerns_newest: true,
         })

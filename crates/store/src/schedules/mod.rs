@@ -70,6 +70,8 @@ pub struct Schedule {
     pub catch_up: CatchUp,
     /// Every tick up to here is decided: enqueued, or left out by the policy.
     pub decided: DateTime<Utc>,
+    /// Whether a program brought it along, this one or one of another version.
+    pub from_program: bool,
     /// The newest tick that was enqueued.
     pub last: Option<Tick>,
 }
@@ -99,15 +101,15 @@ pub struct DueTicks {
 }
 
 const REGISTER: &str = "
-INSERT INTO schedules (name, cron, kind, catch_up)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+INSERT INTO schedules (name, cron, kind, catch_up, from_program)
+SELECT *, true FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 ON CONFLICT (name) DO UPDATE SET cron = excluded.cron, kind = excluded.kind,
-    catch_up = excluded.catch_up, last_tick = now()
-WHERE (schedules.cron, schedules.kind, schedules.catch_up)
-    IS DISTINCT FROM (excluded.cron, excluded.kind, excluded.catch_up)";
+    catch_up = excluded.catch_up, from_program = true, last_tick = now()
+WHERE (schedules.cron, schedules.kind, schedules.catch_up, schedules.from_program)
+    IS DISTINCT FROM (excluded.cron, excluded.kind, excluded.catch_up, true)";
 
 const SCHEDULES: &str = "
-SELECT name, cron, kind, catch_up, last_tick, tick, job_id, claimed_by, claimed_at, now()
+SELECT name, cron, kind, catch_up, last_tick, tick, job_id, claimed_by, claimed_at, now(), from_program
 FROM schedules LEFT JOIN LATERAL (
     SELECT * FROM schedule_ticks WHERE schedule = name ORDER BY tick DESC LIMIT 1) last ON true
 ORDER BY name LIMIT 1000";
@@ -213,6 +215,7 @@ fn schedule(row: &Row) -> Result<Schedule, Error> {
         kind: row.get(2),
         catch_up: CatchUp::parse(row.get(3))?,
         decided: row.get(4),
+        from_program: row.get(10),
         last,
     })
 }

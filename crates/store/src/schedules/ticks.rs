@@ -83,6 +83,7 @@ mod tests {
             kind: "probe".to_owned(),
             catch_up,
             decided: at(decided),
+            from_program: false,
             last: None,
         };
         let due = schedule.due(at(now)).expect("a cron expression").unwrap_or_default();

@@ -43,7 +43,7 @@ const UPDATES: [(&str, &str); 8] = [
          verdict_position",
     ),
     ("replicas", "draining heartbeat_at"),
-    ("schedules", "catch_up cron kind last_tick"),
+    ("schedules", "catch_up cron from_program kind last_tick"),
 ];
 const FUNCTIONS: [&str; 4] =
     ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];

@@ -100,7 +100,7 @@ async fn a_dead_job_that_nothing_waits_for_is_removed_and_changes_nothing() {
     let job = world.claim().await.remove(0);
     (world.handler)(world.store.clone(), job.clone()).await.unwrap();
     world.bury(&job).await;
-    // A sweep was stopped between its entry and the removal, and the dispute has a job of its own.
+    // A sweep was stopped between its entry and the removal, and the principal has decided since.
     let (disputed, _) = world.stuck().await;
     for (actor, action) in [
         (Actor::System, Action::EvaluationUndecided),
@@ -116,8 +116,12 @@ async fn a_dead_job_that_nothing_waits_for_is_removed_and_changes_nothing() {
     assert_eq!(world.dead().await, 2);
     world.sweep(&job).await;
     assert_eq!((heads().await, world.dead().await), (before, 0));
-    assert_eq!(world.work().await, 1);
-    assert_eq!(world.status(disputed).await, "FULFILLED");
+    assert_eq!(
+        world.work().await,
+        0,
+        "the rules have no say in a dispute about the principal's verdict"
+    );
+    assert_eq!(world.status(disputed).await, "DISPUTED_TIER_1");
 }
 
 #[tokio::test]

@@ -168,3 +168,31 @@ async fn no_rule_overturns_what_the_principal_decided() {
     world.act(id, world.principal, Action::ResolveOverturn, json!({})).await.unwrap();
     assert_eq!(world.signals(id).await, ["HOLD", "RELEASE"]);
 }
+
+#[tokio::test]
+async fn rules_that_could_not_decide_do_not_overturn_what_the_principal_decided_then() {
+    let world = World::new().await;
+    let id = world.active(VerdictMode::Auto).await;
+    // With the rules as they are this completion would pass, also in a dispute.
+    world.complete(id, 100).await;
+    for (actor, action) in [
+        (Actor::System, Action::EvaluationUndecided),
+        (world.principal, Action::VerdictReject),
+        (world.performer, Action::Dispute),
+    ] {
+        world.act(id, actor, action, json!({})).await.unwrap();
+    }
+    // The job of the completion is left; the dispute has none, and a stray one changes nothing.
+    let job = world.claim().await.remove(0);
+    assert_eq!(world.work().await, 0);
+    world.again(&job).await;
+    assert_eq!(world.work().await, 1);
+    for action in [Action::ReevaluationPassed, Action::ReevaluationFailed] {
+        let refused = world.act(id, Actor::System, action, json!({})).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
+    assert_eq!(world.status(id).await, "DISPUTED_TIER_1");
+    assert_eq!(world.signals(id).await, ["HOLD"]);
+    world.act(id, world.principal, Action::ResolveOverturn, json!({})).await.unwrap();
+    assert_eq!(world.signals(id).await, ["HOLD", "RELEASE"]);
+}

@@ -48,3 +48,33 @@ async fn each_tick_is_one_job_however_many_workers_look() {
     let left: i64 = client.query_one(waiting, &[]).await.unwrap().get(0);
     assert_eq!(seen.len() + usize::try_from(left).unwrap(), enqueued);
 }
+
+#[tokio::test]
+async fn a_schedule_that_this_program_does_not_have_is_left_to_those_that_have_it() {
+    let scene = Scene::new().await;
+    let client = scene.client().await;
+    // One of another version's program, by a kind that this worker knows; and one that was made by hand.
+    let schedules = "INSERT INTO schedules (name, cron, kind, catch_up, last_tick, from_program)
+        SELECT name, '* * * * * *', 'test', 'all', date_trunc('second', now()) - interval '10 s',
+            name = 'dropped' FROM unnest(ARRAY['dropped', 'by-hand']) AS name";
+    client.batch_execute(schedules).await.unwrap();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let kind = kind(move |job| {
+        let tell = tell.clone();
+        let schedule = job.payload["schedule"].as_str().unwrap().to_owned();
+        async move { tell.send(schedule).map_err(|e| JobError::Dead(e.to_string())) }
+    });
+    let worker = start(&scene.store, kind, usual());
+    // Eleven come of the first look; the twelfth tells that it has passed the other schedule too.
+    for _ in 0..12 {
+        assert_eq!(told.recv().await.as_deref(), Some("by-hand"));
+    }
+    worker.stop().await;
+    let row = "SELECT (SELECT count(*) FROM schedule_ticks WHERE schedule = 'dropped'),
+        (SELECT count(*) FROM schedules WHERE name = 'dropped' AND last_tick < now() - interval '9 s'),
+        (SELECT count(*) FROM schedules WHERE from_program)";
+    let row = client.query_one(row, &[]).await.unwrap();
+    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    // Its row is as it was; the program's own are marked as such.
+    assert_eq!(counts, [0, 1, deed_worker::SCHEDULES.len() as i64 + 1]);
+}

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use deed_store::records::{Filter, Status};
+use deed_store::records::{Actor, Filter, Status};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -25,6 +25,9 @@ pub(crate) struct Search {
     type_name: Option<String>,
     /// State, for example RECORDED.
     status: Option<String>,
+    /// `accessor`: records, of whatever organisation, whose dispute was handed to this key's agent. When
+    /// absent, the records of the key's organisation.
+    role: Option<String>,
     /// Agent that answers for it.
     principal_agent_id: Option<Uuid>,
     /// Agent that does the work.
@@ -68,7 +71,10 @@ pub(crate) async fn list(
 }
 
 fn filter(caller: &Caller, search: Search) -> Result<Filter, Problem> {
-    let org = caller.narrowed(search.org_id)?;
+    let accessor = accessor(caller, search.role.as_deref())?;
+    // What was granted to the agent may be of any organisation, its own or another.
+    let org =
+        caller.narrowed(search.org_id)?.filter(|_| accessor.is_none() || search.org_id.is_some());
     let status = search.status.map(|name| {
         Status::parse(&name).ok_or_else(|| {
             let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
@@ -92,6 +98,7 @@ fn filter(caller: &Caller, search: Search) -> Result<Filter, Problem> {
     };
     Ok(Filter {
         org,
+        accessor_agent_id: accessor,
         type_name: search.type_name,
         status: status.transpose()?,
         principal_agent_id: search.principal_agent_id,
@@ -101,4 +108,22 @@ fn filter(caller: &Caller, search: Search) -> Result<Filter, Problem> {
         from: search.from,
         to: search.to,
     })
+}
+
+/// The agent whose grants are listed, if they are.
+fn accessor(caller: &Caller, role: Option<&str>) -> Result<Option<Uuid>, Problem> {
+    match (role, caller.actor()) {
+        (None, _) => Ok(None),
+        (Some("accessor"), Actor::Agent { agent, .. }) => Ok(Some(agent)),
+        (Some("accessor"), _) => Err(Problem::bad_request(
+            "role-needs-agent",
+            "only an agent has disputes handed to it",
+            "Use a key of the agent, or leave role out.",
+        )),
+        (Some(other), _) => Err(Problem::bad_request(
+            "role-unknown",
+            format!("role is accessor or absent, not {other:?}"),
+            "For the other parties use principalAgentId or performerAgentId.",
+        )),
+    }
 }

@@ -1,4 +1,5 @@
-//! `POST /v1/records/{id}/outcome`: the principal judges the newest completion.
+//! `POST /v1/records/{id}/outcome`: the principal, or an administrator in its place, judges the newest
+//! completion.
 
 use axum::extract::State;
 use deed_lifecycle::Action;

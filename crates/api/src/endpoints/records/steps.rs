@@ -19,6 +19,11 @@ pub(super) fn all(
     now: DateTime<Utc>,
 ) -> Vec<NextStep> {
     let mut steps = actions(caller, record, loaded, now);
+    if steps.iter().any(|step| step.action == Action::Propose.as_str() && step.body.is_some()) {
+        let what = "find the id of a performer";
+        let found = NextSteps::of(caller).get(Scope::AgentsLookup, "agents", "/v1/agents", what);
+        steps.extend(found.done());
+    }
     steps.extend(view::next_steps(caller, record));
     steps
 }
