@@ -28,18 +28,14 @@ pub struct Failure {
 /// Bytes of an error that are kept.
 const MOST_ERROR: usize = 4096;
 
-/// The rows that valid claims name, found one by one through the primary key. Written this way because
-/// the plan is made while the table may be empty: a join would then walk all active jobs for each one
-/// that is named. A job is leased while it is active (a constraint of the table).
-///
-/// The rows are locked first and then found again by their id, never by where they lie: a heartbeat of
-/// the same job that was waited for has moved the row, and this statement's snapshot does not show
-/// what lies there now.
+/// The rows that valid claims name, found through the primary key whatever the table held when the plan
+/// was made: a join could walk all active jobs for each one that is named. `$1` is sorted, so
+/// `width_bucket` finds the place of an id in it by halving. A job is leased while it is active (a constraint
+/// of the table). A row that a heartbeat holds is waited for, and then judged as it is by then.
 macro_rules! named {
     () => {
-        "id = ANY (ARRAY(SELECT row.id FROM unnest($1::uuid[], $2::int8[]) AS h(id, fence)
-            CROSS JOIN LATERAL (SELECT jobs.id FROM jobs WHERE jobs.id = h.id
-                AND jobs.fence = h.fence AND lease_until IS NOT NULL LIMIT 1 FOR UPDATE) AS row))
+        "id = ANY ($1::uuid[]) AND fence = ($2::int8[])[width_bucket(id, $1)]
+            AND lease_until IS NOT NULL
         RETURNING id, fence"
     };
 }
@@ -49,7 +45,6 @@ const FINISH: &str = concat!("DELETE FROM jobs WHERE ", named!());
 const EXTEND: &str =
     concat!("UPDATE jobs SET lease_until = now() + $3 * interval '1 millisecond' WHERE ", named!());
 
-/// `$1` is sorted, so `width_bucket` finds the place of an id in it by halving.
 const FAIL: &str = concat!(
     "UPDATE jobs SET state = CASE WHEN ($4::int8[])[width_bucket(id, $1)] IS NULL THEN 'dead'
             ELSE 'waiting' END,
@@ -182,10 +177,11 @@ impl Store {
 }
 
 /// In the order in which rows are locked: two statements of one worker that name the same jobs wait
-/// for one another instead of running into a deadlock.
+/// for one another instead of running into a deadlock. Of two claims of one job the newer is last: of equal
+/// ids `width_bucket` finds the last, and the earlier claim is void.
 fn sorted(held: &[Held]) -> Vec<Held> {
     let mut held = held.to_vec();
-    held.sort_unstable_by_key(|one| one.id);
+    held.sort_unstable_by_key(|one| (one.id, one.fence));
     held
 }
 
