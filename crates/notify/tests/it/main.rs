@@ -1,0 +1,5 @@
+//! The catalogue and the envelope.
+#![allow(clippy::unwrap_used)]
+
+mod catalogue;
+mod envelope;
