@@ -17,6 +17,8 @@ pub enum Scope {
     TypesRead,
     /// Register, version and disable Types.
     TypesWrite,
+    /// Read the events of what may be read otherwise.
+    EventsRead,
     /// Read organisations.
     OrgsRead,
     /// Make organisations.
@@ -46,6 +48,7 @@ impl Scope {
             Self::RecordsExport => "records:export",
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
+            Self::EventsRead => "events:read",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
             Self::AgentsRead => "agents:read",
@@ -72,8 +75,8 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
-    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
+    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -82,7 +85,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-full",
         role: Role::Agent,
         description: "notarize, take part in work under a gate, read and export the organisation's records",
-        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "agent-writer",
@@ -94,7 +97,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-reader",
         role: Role::Agent,
         description: "read and export records",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "admin-standard",
@@ -107,6 +110,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            EventsRead,
             AgentsRead,
             AgentsWrite,
             KeysRead,
@@ -123,13 +127,13 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead],
+        scopes: &[RecordsRead, TypesRead, EventsRead, AgentsRead, KeysRead],
     },
     Profile {
         name: "admin-auditor",
         role: Role::Admin,
         description: "read and export records for verification",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "platform-standard",
@@ -140,6 +144,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            EventsRead,
             OrgsRead,
             OrgsWrite,
             AgentsRead,
@@ -154,7 +159,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
+        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
     },
 ];
 
