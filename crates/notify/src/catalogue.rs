@@ -89,6 +89,12 @@ macro_rules! catalogue {
                 match self { $(Self::$variant => $meaning,)+ }
             }
 
+            /// Name of the schema of its `data`: types whose data have one form share it.
+            #[must_use]
+            pub const fn data_name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($schema),)+ }
+            }
+
             /// JSON Schema (draft 2020-12) of its `data`. Members may be added to it later.
             #[must_use]
             pub fn data_schema(self) -> Value {
@@ -162,6 +168,12 @@ impl EventType {
                 Self::RecordResolved
             }
         }
+    }
+
+    /// JSON Schema (draft 2020-12) of the whole event in its plain form, `data` being one of `data`.
+    #[must_use]
+    pub fn schema(self, data: Value) -> Value {
+        schema::envelope(self.as_str(), self.is_about_a_record(), data)
     }
 
     /// Whether its `data` is read from the record and its entry; of the others it lies beside the

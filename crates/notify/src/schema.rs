@@ -41,6 +41,19 @@ fn one_of(values: &[&str], description: &str) -> Value {
     json!({ "type": "string", "enum": values, "description": description })
 }
 
+pub(crate) fn envelope(kind: &str, about_a_record: bool, data: Value) -> Value {
+    let record = if about_a_record { ["recordId", "position"] } else { ["recordId?", "position?"] };
+    object(&[
+        ("id", uuid("Stable and unique: whoever gets an event twice recognises it by this")),
+        ("type", one_of(&[kind], "The event's type")),
+        ("timestamp", time("When the transaction began that caused it")),
+        ("orgId?", uuid("Whose event it is; none is the server's own")),
+        (record[0], uuid("The record that it is about")),
+        (record[1], number("Position of the record's entry that it tells of")),
+        ("data", data),
+    ])
+}
+
 /// What every event about a record says of it.
 fn about_a_record(more: &[(&str, Value)]) -> Value {
     let mut members = vec![
@@ -69,7 +82,7 @@ pub(crate) fn transition() -> Value {
     let states: Vec<&str> = deed_lifecycle::State::ALL.iter().map(|s| s.as_str()).collect();
     let actions: Vec<&str> = deed_lifecycle::Action::ALL.iter().map(|a| a.as_str()).collect();
     let actor = object(&[
-        ("role?", text("What the actor is to the record")),
+        ("role", text("What the actor is to the record")),
         ("agentId?", uuid("The agent, if one acted")),
     ]);
     about_a_record(&[

@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod catalogue;
+mod document;
 mod envelope;
