@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document, generated from the handlers.
 
+use deed_notify::EventType;
+use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi};
 
@@ -25,6 +27,7 @@ pub(crate) struct IdempotencyKey(
         (name = "Records", description = "Notarize, read, export"),
         (name = "Lifecycle", description = "Work under a gate: proposal, completion, verdict, dispute"),
         (name = "Types", description = "What a record of a kind looks like"),
+        (name = "Events", description = "What has happened, in order"),
         (name = "Access", description = "Organisations, agents, API keys"),
         (name = "Verification", description = "Public keys"),
         (name = "Operations", description = "Probes and metrics"),
@@ -45,5 +48,32 @@ impl Modify for Security {
 
 /// The document without its paths.
 pub(crate) fn base() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    add_events(&mut document);
+    document
+}
+
+/// What the server sends by itself: a webhook an event type, with the schema of its payload. The schemas are
+/// those of the catalogue; what utoipa cannot hold of one would be missing in the committed document.
+fn add_events(document: &mut utoipa::openapi::OpenApi) {
+    let components = document.components.get_or_insert_default();
+    let mut webhooks = Map::new();
+    for event in EventType::ALL {
+        let name = format!("EventData.{}", event.data_name());
+        if let Ok(schema) = serde_json::from_value(event.data_schema()) {
+            components.schemas.insert(name.clone(), schema);
+        }
+        let data = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let webhook = json!({ "post": {
+            "tags": ["Events"],
+            "summary": event.meaning(),
+            "requestBody": {
+                "required": true,
+                "content": { "application/json": { "schema": event.schema(data) } },
+            },
+            "responses": { "2XX": { "description": "Received" } },
+        } });
+        webhooks.insert(event.as_str().to_owned(), webhook);
+    }
+    document.webhooks = serde_json::from_value(Value::Object(webhooks)).ok();
 }

@@ -17,6 +17,8 @@ pub enum Scope {
     TypesRead,
     /// Register, version and disable Types.
     TypesWrite,
+    /// Read the events of what may be read otherwise.
+    EventsRead,
     /// Read organisations.
     OrgsRead,
     /// Make organisations.
@@ -48,6 +50,7 @@ impl Scope {
             Self::RecordsExport => "records:export",
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
+            Self::EventsRead => "events:read",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
             Self::AgentsLookup => "agents:lookup",
@@ -75,8 +78,9 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsLookup, AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
-    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsLookup, AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead,
+    OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead,
+    TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -85,7 +89,15 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-full",
         role: Role::Agent,
         description: "notarize, take part in work under a gate, read and export the organisation's records",
-        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead, AgentsLookup],
+        scopes: &[
+            RecordsRead,
+            RecordsWrite,
+            RecordsAct,
+            RecordsExport,
+            TypesRead,
+            AgentsLookup,
+            EventsRead,
+        ],
     },
     Profile {
         name: "agent-writer",
@@ -97,7 +109,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-reader",
         role: Role::Agent,
         description: "read and export records",
-        scopes: &[RecordsRead, RecordsExport, TypesRead, AgentsLookup],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, AgentsLookup, EventsRead],
     },
     Profile {
         name: "admin-standard",
@@ -111,6 +123,7 @@ pub const PROFILES: [Profile; 9] = [
             TypesRead,
             TypesWrite,
             AgentsLookup,
+            EventsRead,
             AgentsRead,
             AgentsWrite,
             KeysRead,
@@ -127,13 +140,13 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsLookup, AgentsRead, KeysRead],
+        scopes: &[RecordsRead, TypesRead, AgentsLookup, EventsRead, AgentsRead, KeysRead],
     },
     Profile {
         name: "admin-auditor",
         role: Role::Admin,
         description: "read and export records for verification",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "platform-standard",
@@ -144,6 +157,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            EventsRead,
             OrgsRead,
             OrgsWrite,
             AgentsRead,
@@ -158,7 +172,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
+        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
     },
 ];
 

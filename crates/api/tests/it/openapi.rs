@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use deed_notify::EventType;
 use serde_json::{Map, Value};
 
 use crate::support::TestApp;
@@ -44,6 +45,22 @@ async fn the_document_is_sound() {
         for (method, operation) in item.as_object().unwrap() {
             check_operation(&format!("{method} {path}"), path, operation, &tags);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_a_webhook_with_the_schema_of_the_catalogue() {
+    let app = TestApp::new().await;
+    let webhooks = app.openapi["webhooks"].as_object().unwrap();
+    let names: BTreeSet<&str> = webhooks.keys().map(String::as_str).collect();
+    assert_eq!(names, EventType::ALL.iter().map(|event| event.as_str()).collect());
+    for event in EventType::ALL {
+        let body = "/post/requestBody/content/application~1json/schema";
+        let told = webhooks[event.as_str()].pointer(body).unwrap();
+        let reference = told["properties"]["data"]["$ref"].as_str().unwrap();
+        let data = app.openapi.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        assert_eq!(*data, event.data_schema(), "{reference}");
+        assert_eq!(*told, event.schema(told["properties"]["data"].clone()), "{event:?}");
     }
 }
 

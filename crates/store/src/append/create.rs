@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
+use deed_notify::EventType;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
@@ -31,8 +32,8 @@ pub struct NewRecord {
     pub entry: Vec<u8>,
     /// Body in canonical form.
     pub body: Vec<u8>,
-    /// Kind of the event that the creation causes.
-    pub event: &'static str,
+    /// The event that the creation causes.
+    pub event: EventType,
 }
 
 /// One request's records: all are written, or none.
@@ -79,7 +80,9 @@ impl Create {
 }
 
 /// One statement is one transaction: it is committed whole or not at all, in one round trip. An
-/// idempotency key that is already there holds back its own records and nothing else.
+/// idempotency key that is already there holds back its own records and nothing else. The transaction has
+/// its id before it draws sequence numbers of events (`pg_current_xact_id`, asked once): the horizon of
+/// their readers rests on it.
 const CREATE: &str = "
 WITH accepted AS (
     INSERT INTO idempotency_keys
@@ -96,7 +99,8 @@ WITH accepted AS (
     AS r(scope, key, id, org_id, type_name, type_version, status, principal_agent_id,
          requested_by, created_by, parent_id, root_id, depth, created_at, hash, previous, entry,
          body, event{bounded})
-    WHERE key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a)
+    WHERE pg_current_xact_id() IS NOT NULL
+    AND (key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a))
 ), new_records AS (
     INSERT INTO records (id, org_id, type_name, type_version, status, principal_agent_id,
         requested_by, created_by, parent_id, root_id, depth, created_at, head_position, head_hash{bounded})
@@ -331,7 +335,7 @@ impl<'a> Columns<'a> {
         self.previous.push(as_slice(&new.previous));
         self.entry.push(&new.entry);
         self.body.push(&new.body);
-        self.event.push(new.event);
+        self.event.push(new.event.as_str());
         self.bounded |=
             record.work.is_some() || record.deadline.is_some() || record.limits.is_some();
         self.deadline.push(record.deadline);
