@@ -1,0 +1,4 @@
+//! Tests of the pure rules of webhooks.
+
+mod addresses;
+mod signatures;
