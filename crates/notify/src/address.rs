@@ -110,7 +110,8 @@ fn refused_v6(address: Ipv6Addr) -> Option<&'static str> {
         let network = (u128::from(first) << 112) | (u128::from(second) << 96);
         (bits ^ network) >> (128 - u32::from(prefix)) == 0
     };
-    let found = REFUSED_V6.iter().find(|(first, second, prefix, _)| inside(*first, *second, *prefix));
+    let found =
+        REFUSED_V6.iter().find(|(first, second, prefix, _)| inside(*first, *second, *prefix));
     if let Some((.., why)) = found {
         return Some(why);
     }

@@ -1,4 +1,7 @@
-//! Tests of the pure rules of webhooks.
+//! The catalogue and the envelope, signatures and addresses.
+#![allow(clippy::unwrap_used)]
 
 mod addresses;
+mod catalogue;
+mod envelope;
 mod signatures;
