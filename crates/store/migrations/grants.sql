@@ -1,10 +1,11 @@
 -- What the application role may do; run after every migration. {role} is a quoted identifier.
 GRANT USAGE ON SCHEMA public TO {role};
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
-    jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints,
-    checkpoint_progress TO {role};
+    jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
+    event_consumers TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
     checkpoints TO {role};
@@ -19,7 +20,10 @@ GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
 GRANT UPDATE (cron, kind, catch_up, last_tick) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
-GRANT UPDATE (done, horizon, settled) ON checkpoint_progress TO {role};
+GRANT UPDATE (complete, pending, settled, removed) ON event_stream TO {role};
+GRANT UPDATE (done) ON event_consumers TO {role};
+-- The newest number that was handed out; drawing one is the identity column's right.
+GRANT SELECT ON SEQUENCE events_seq_seq TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};
 -- Nobody makes temporary objects here: they could stand in for ours in a function of the owner's.

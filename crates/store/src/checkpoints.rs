@@ -6,22 +6,13 @@ use deed_chain::checkpoint::Checkpoint;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::events;
 use crate::store::Store;
 use crate::tx::Tx;
 use crate::{random, rows};
 
-/// Whoever holds the row signs; a second sweep waits here and goes on where the first one ended.
-const PROGRESS: &str = "
-SELECT done, horizon, settled <= pg_snapshot_xmin(pg_current_snapshot())
-FROM checkpoint_progress FOR UPDATE";
-
-/// The newest event that is there, and the transactions that must end before all older ones are.
-const NEW_HORIZON: &str = "
-UPDATE checkpoint_progress SET settled = pg_snapshot_xmax(pg_current_snapshot()),
-    horizon = greatest(horizon, (SELECT coalesce(max(seq), 0) FROM events))";
-
-const ADVANCED: &str = "
-SELECT seq, record_id FROM events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
+/// Name among the consumers of the outbox, which tells what chains have advanced.
+const CONSUMER: &str = "checkpoints";
 
 const HEADS: &str = "SELECT id, head_position, head_hash FROM records WHERE id = ANY($1)";
 
@@ -36,39 +27,34 @@ impl Store {
     /// this runs has its newest state signed, and again by a later batch.
     ///
     /// Events are taken in their order, so no chain waits for ever, and never before all older ones
-    /// are committed: what is there now is done by the call after the next 0.
+    /// are committed. A second sweep at the same time waits, and goes on where this one ends.
     ///
     /// # Errors
     /// Those of a transaction.
     pub async fn sign_checkpoints(&self, limit: usize) -> Result<usize, Error> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let horizon = self.event_horizon().await?;
         let store = self.clone();
         let run = self.db.run_tx("sign_checkpoints", move |tx| {
             let store = store.clone();
-            Box::pin(async move { batch(&store, tx, limit).await })
+            Box::pin(async move { batch(&store, tx, horizon, limit).await })
         });
         run.await
     }
 }
 
-async fn batch(store: &Store, tx: Tx<'_>, limit: i64) -> Result<usize, Error> {
-    let row = tx.client.query_one(PROGRESS, &[]).await?;
-    let (done, horizon, settled): (i64, i64, bool) = (row.get(0), row.get(1), row.get(2));
-    metrics::gauge!("deed_checkpoint_events_behind").set((horizon - done) as f64);
-    if done == horizon {
-        tx.client.execute(NEW_HORIZON, &[]).await?;
+async fn batch(store: &Store, tx: Tx<'_>, horizon: i64, limit: usize) -> Result<usize, Error> {
+    let done = events::claim(tx, CONSUMER).await?;
+    metrics::gauge!("deed_checkpoint_events_behind").set((horizon - done).max(0) as f64);
+    if done >= horizon {
         return Ok(0);
     }
-    if !settled {
-        return Ok(0);
-    }
-    let advanced = tx.client.query(ADVANCED, &[&done, &horizon, &limit]).await?;
+    let advanced = events::next(tx, done, horizon, limit).await?;
     // A last batch that is not full ends at the horizon, whatever numbers were never used.
-    let full = i64::try_from(advanced.len()).is_ok_and(|found| found == limit);
-    let end = advanced.last().filter(|_| full).map_or(horizon, |row| row.get(0));
-    let records: BTreeSet<Uuid> = advanced.iter().filter_map(|row| row.get(1)).collect();
+    let full = advanced.len() == limit;
+    let end = advanced.last().filter(|_| full).map_or(horizon, |row| row.seq);
+    let records: BTreeSet<Uuid> = advanced.iter().filter_map(|row| row.record_id).collect();
     sign(store, tx, records.into_iter().collect()).await?;
-    tx.client.execute("UPDATE checkpoint_progress SET done = $1", &[&end]).await?;
+    events::advance(tx, CONSUMER, end).await?;
     Ok(advanced.len().max(1))
 }
 

@@ -9,6 +9,7 @@ mod checkpoints;
 mod clock;
 mod config;
 mod error;
+pub mod events;
 mod health;
 pub mod idempotency;
 mod installation;

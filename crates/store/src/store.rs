@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::StoreConfig;
 use crate::error::Error;
+use crate::events;
 use crate::installation::Installation;
 use crate::migrate;
 use crate::pool;
@@ -24,6 +25,7 @@ struct Shared {
     installation: Installation,
     signer: Signer,
     clock: Clock,
+    event_key: [u8; 32],
     jobs_added: Notify,
 }
 
@@ -55,7 +57,8 @@ impl Store {
                 installation.issuer
             )));
         }
-        let shared = Shared { installation, signer, clock, jobs_added: Notify::new() };
+        let event_key = events::key(&db).await?;
+        let shared = Shared { installation, signer, clock, event_key, jobs_added: Notify::new() };
         let store = Self { db, shared: Arc::new(shared) };
         if store.signing_keys().await?.get(store.signer().thumbprint()).is_none() {
             return Err(Error::Unfit(
@@ -82,6 +85,12 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// Makes ids of events, and seals cursors into them. It never leaves the installation.
+    #[must_use]
+    pub fn event_key(&self) -> &[u8; 32] {
+        &self.shared.event_key
     }
 
     /// Tells a worker of this process that a transaction with jobs was committed. Workers elsewhere

@@ -79,7 +79,9 @@ impl Create {
 }
 
 /// One statement is one transaction: it is committed whole or not at all, in one round trip. An
-/// idempotency key that is already there holds back its own records and nothing else.
+/// idempotency key that is already there holds back its own records and nothing else. The transaction has
+/// its id before it draws sequence numbers of events (`pg_current_xact_id`, asked once): the horizon of
+/// their readers rests on it.
 const CREATE: &str = "
 WITH accepted AS (
     INSERT INTO idempotency_keys
@@ -96,7 +98,8 @@ WITH accepted AS (
     AS r(scope, key, id, org_id, type_name, type_version, status, principal_agent_id,
          requested_by, created_by, parent_id, root_id, depth, created_at, hash, previous, entry,
          body, event{bounded})
-    WHERE key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a)
+    WHERE pg_current_xact_id() IS NOT NULL
+    AND (key IS NULL OR (scope, key) IN (SELECT a.scope, a.key FROM accepted a))
 ), new_records AS (
     INSERT INTO records (id, org_id, type_name, type_version, status, principal_agent_id,
         requested_by, created_by, parent_id, root_id, depth, created_at, head_position, head_hash{bounded})

@@ -19,8 +19,8 @@ async fn two_sweeps(store: &Store) {
 /// Sweeps until every event is done. A horizon is settled when the transactions of the whole server
 /// have ended that ran when it was taken, those of other tests among them.
 async fn all_signed(store: &Store, client: &Client) {
-    let behind =
-        "SELECT (SELECT max(seq) FROM events) - done FROM checkpoint_progress, pg_sleep(0.02)";
+    let behind = "SELECT (SELECT max(seq) FROM events) - done FROM event_consumers, pg_sleep(0.02)
+        WHERE name = 'checkpoints'";
     while count(client, behind).await > 0 {
         two_sweeps(store).await;
     }

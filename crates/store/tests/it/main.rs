@@ -5,6 +5,7 @@
 mod abandoned;
 mod batches;
 mod checkpoints;
+mod events;
 mod migrations;
 mod outcome;
 mod queue;

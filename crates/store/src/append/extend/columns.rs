@@ -11,11 +11,13 @@ use super::Linked;
 use crate::append::as_slice;
 use crate::records::Record;
 
+/// The transaction has its id before it draws sequence numbers of events, as in `create.rs`.
 const EXTEND: &str = "
 WITH incoming AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::bytea[], $5::bytea[], $6::bytea[],
         $7::bytea[], $8::text[])
     AS e(record_id, org_id, position, hash, previous, entry, body, event)
+    WHERE pg_current_xact_id() IS NOT NULL
 ){emitted}, new_entries AS (
     INSERT INTO vault_entries (record_id, position, hash, previous, entry, body)
     SELECT record_id, position, hash, previous, entry, body FROM incoming
