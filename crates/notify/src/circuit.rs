@@ -88,6 +88,10 @@ impl Health {
         if succeeded {
             return Self { circuit: Circuit::Closed, failures: 0 };
         }
+        // What was under way when it opened tells nothing new.
+        if self.circuit == Circuit::Open {
+            return self;
+        }
         let failures = self.failures.saturating_add(1);
         let opens = self.circuit != Circuit::Closed || failures >= THRESHOLD;
         let circuit = if opens { Circuit::Open } else { Circuit::Closed };

@@ -79,7 +79,7 @@ CREATE TABLE webhook_deliveries (
 -- A batch of an endpoint is the front of these two, however long they are.
 CREATE INDEX webhook_deliveries_ready ON webhook_deliveries (webhook_id, seq NULLS FIRST)
     WHERE state = 'pending' AND next_at IS NULL;
-CREATE INDEX webhook_deliveries_retry ON webhook_deliveries (webhook_id, next_at)
+CREATE INDEX webhook_deliveries_retry ON webhook_deliveries (webhook_id, next_at, seq)
     WHERE state = 'pending' AND next_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_log ON webhook_deliveries (webhook_id, state, id);
 CREATE INDEX webhook_deliveries_settled ON webhook_deliveries (id) WHERE state <> 'pending';

@@ -85,7 +85,7 @@ SELECT c.n, d.id, d.event_id, d.record_id, d.body, d.attempts
 FROM unnest($1::int8[], $2::uuid[], $3::int8[]) AS c(n, webhook_id, size) CROSS JOIN LATERAL (
     (SELECT id, event_id, record_id, body, attempts FROM webhook_deliveries
      WHERE webhook_id = c.webhook_id AND state = 'pending' AND next_at IS NOT NULL
-        AND next_at <= now() ORDER BY next_at LIMIT c.size)
+        AND next_at <= now() ORDER BY next_at, seq LIMIT c.size)
     UNION ALL
     (SELECT id, event_id, record_id, body, attempts FROM webhook_deliveries
      WHERE webhook_id = c.webhook_id AND state = 'pending' AND next_at IS NULL
@@ -131,7 +131,13 @@ impl Store {
                     ids.push(webhook.held.id);
                     let paused: bool = row.get(9);
                     let probed = webhook.health.circuit == Circuit::HalfOpen;
-                    sizes.push(if paused { 0 } else if probed { 1 } else { count(batch) });
+                    sizes.push(if paused {
+                        0
+                    } else if probed {
+                        1
+                    } else {
+                        count(batch)
+                    });
                     claimed.push(webhook);
                 }
                 if claimed.is_empty() {

@@ -34,6 +34,15 @@ SELECT d.* FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::uuid[], $5::text[
     $7::bytea[]) AS d(id, webhook_id, seq, event_id, event_type, record_id, body)
 WHERE EXISTS (SELECT FROM webhooks WHERE webhooks.id = d.webhook_id AND deleted_at IS NULL)";
 
+/// What a batch did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FannedOut {
+    /// Deliveries that were added.
+    pub added: u64,
+    /// Whether there may be more events.
+    pub more: bool,
+}
+
 /// Deliveries to add, an array a column.
 #[derive(Default, Clone)]
 struct Columns {
@@ -47,34 +56,35 @@ struct Columns {
 }
 
 impl Store {
-    /// Hands the next events out to the webhooks that want them, and says whether there may be more.
+    /// Hands the next events out to the webhooks that want them.
     /// Any number of processes may do this at once: an event is handed out once, by the transaction that
     /// also notes how far it came.
     ///
     /// # Errors
     /// Those of a transaction.
-    pub async fn fan_out_webhooks(&self) -> Result<bool, Error> {
+    pub async fn fan_out_webhooks(&self) -> Result<FannedOut, Error> {
         let done = self.webhooks_done().await?;
         let horizon = self.event_horizon().await?;
         if done >= horizon {
-            return Ok(false);
+            return Ok(FannedOut { added: 0, more: false });
         }
         let (end, columns) = self.wanted(done, horizon).await?;
-        let (sql, columns) = (format!("UPDATE webhook_endpoints SET {WAKE} WHERE webhook_id = $1"), columns);
+        let sql = format!("UPDATE webhook_endpoints SET {WAKE} WHERE webhook_id = $1");
         let run = self.db.run_tx("fan_out_webhooks", move |tx| {
             let (sql, columns) = (sql.clone(), columns.clone());
             Box::pin(async move {
                 // Whoever was faster has handed these out.
                 if events::claim(tx, CONSUMER).await? != done {
-                    return Ok(());
+                    return Ok(0);
                 }
-                hand_out(tx, &columns, &sql).await?;
-                events::advance(tx, CONSUMER, end).await
+                let added = hand_out(tx, &columns, &sql).await?;
+                events::advance(tx, CONSUMER, end).await?;
+                Ok(added)
             })
         });
-        run.await?;
+        let added = run.await?;
         metrics::gauge!("deed_webhook_events_behind").set((horizon - end) as f64);
-        Ok(end < horizon)
+        Ok(FannedOut { added, more: end < horizon })
     }
 
     async fn webhooks_done(&self) -> Result<i64, Error> {
@@ -157,9 +167,9 @@ fn outbox_row(row: &Row) -> OutboxRow {
     }
 }
 
-async fn hand_out(tx: Tx<'_>, columns: &Columns, wake: &str) -> Result<(), Error> {
+async fn hand_out(tx: Tx<'_>, columns: &Columns, wake: &str) -> Result<u64, Error> {
     if columns.id.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let statement = tx.client.prepare_cached(INSERT).await?;
     let parameters: [&(dyn ToSql + Sync); 7] = [
@@ -179,5 +189,5 @@ async fn hand_out(tx: Tx<'_>, columns: &Columns, wake: &str) -> Result<(), Error
     for webhook in columns.webhook.iter().collect::<BTreeSet<_>>() {
         tx.client.execute(&statement, &[webhook]).await?;
     }
-    Ok(())
+    Ok(added)
 }

@@ -89,8 +89,10 @@ impl Store {
 /// [`Error::NotFound`] when there is no such organisation, [`Error::Conflict`] `too-many-webhooks`.
 pub async fn create(tx: Tx<'_>, new: &Webhook, secret: Option<&[u8]>) -> Result<(), Error> {
     // Two at once wait here, so that neither passes the bound.
-    let lock = "SELECT FROM orgs WHERE id = $1 FOR UPDATE";
-    tx.client.query_opt(lock, &[&new.org_id]).await?.ok_or(Error::NotFound("organisation"))?;
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('deed.webhooks ' || $1::text, 0))";
+    tx.client.execute(lock, &[&new.org_id.to_string()]).await?;
+    let org = "SELECT FROM orgs WHERE id = $1";
+    tx.client.query_opt(org, &[&new.org_id]).await?.ok_or(Error::NotFound("organisation"))?;
     let count = "SELECT count(*) FROM webhooks WHERE org_id = $1 AND deleted_at IS NULL";
     if tx.client.query_one(count, &[&new.org_id]).await?.get::<_, i64>(0) >= MOST_WEBHOOKS {
         let detail = format!("the organisation has {MOST_WEBHOOKS} webhooks already");

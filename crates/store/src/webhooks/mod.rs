@@ -18,6 +18,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 pub use claim::{ClaimedWebhook, HeldWebhook, PendingDelivery};
+pub use fanout::FannedOut;
 pub use log::{Delivery, DeliveryState};
 pub use manage::{Backlog, Rotation, create, delete, pause, resume, rotate, update};
 pub use replay::{MOST_REPLAYED, Replayable, Test, replay, replay_range, test};
