@@ -29,6 +29,7 @@ OWN_PREFIXES = (
     "API_",
     "LISTEN_",
     "WORKER_",
+    "WEBHOOK_",
     "LOG_",
     "HTTP_",
     "ISSUER_",

@@ -27,6 +27,7 @@ pub(crate) struct IdempotencyKey(
         (name = "Types", description = "What a record of a kind looks like"),
         (name = "Access", description = "Organisations, agents, API keys"),
         (name = "Verification", description = "Public keys"),
+        (name = "Webhooks", description = "Events, delivered to HTTPS endpoints"),
         (name = "Operations", description = "Probes and metrics"),
     ),
     components(schemas(crate::problem::Problem)),

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use deed_store::Store;
 use deed_store::append::Appender;
+use deed_store::webhooks::SecretSealer;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::secret::KeyHasher;
@@ -23,6 +24,7 @@ struct Shared {
     appender: Appender,
     hasher: KeyHasher,
     sealer: Sealer,
+    webhook_sealer: SecretSealer,
     callers: Callers,
     types: Types,
     metrics: PrometheusHandle,
@@ -38,6 +40,7 @@ impl App {
             appender: Appender::start(&store, config.append_queue),
             hasher: KeyHasher::new(&config.api_key_secret),
             sealer: Sealer::new(&config.api_key_secret),
+            webhook_sealer: SecretSealer::new(&config.api_key_secret.0),
             callers: Callers::new(config.cache_max_age),
             types: Types::new(config.cache_max_age),
             draining: Arc::new(AtomicBool::new(false)),
@@ -78,6 +81,10 @@ impl App {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.shared.sealer
+    }
+
+    pub(crate) fn webhook_sealer(&self) -> &SecretSealer {
+        &self.shared.webhook_sealer
     }
 
     pub(crate) fn callers(&self) -> &Callers {

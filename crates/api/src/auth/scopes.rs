@@ -33,6 +33,10 @@ pub enum Scope {
     SystemRead,
     /// Replay dead jobs.
     JobsWrite,
+    /// Read webhooks and their deliveries (never their secrets).
+    WebhooksRead,
+    /// Make, change, test and delete webhooks; replay deliveries.
+    WebhooksWrite,
 }
 
 impl Scope {
@@ -54,6 +58,8 @@ impl Scope {
             Self::KeysWrite => "keys:write",
             Self::SystemRead => "system:read",
             Self::JobsWrite => "jobs:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }
@@ -73,7 +79,8 @@ pub struct Profile {
 
 use Scope::{
     AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
-    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite, WebhooksRead,
+    WebhooksWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -82,7 +89,15 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-full",
         role: Role::Agent,
         description: "notarize, take part in work under a gate, read and export the organisation's records",
-        scopes: &[RecordsRead, RecordsWrite, RecordsAct, RecordsExport, TypesRead],
+        scopes: &[
+            RecordsRead,
+            RecordsWrite,
+            RecordsAct,
+            RecordsExport,
+            TypesRead,
+            WebhooksRead,
+            WebhooksWrite,
+        ],
     },
     Profile {
         name: "agent-writer",
@@ -111,6 +126,8 @@ pub const PROFILES: [Profile; 9] = [
             AgentsWrite,
             KeysRead,
             KeysWrite,
+            WebhooksRead,
+            WebhooksWrite,
         ],
     },
     Profile {
@@ -123,7 +140,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead],
+        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead, WebhooksRead],
     },
     Profile {
         name: "admin-auditor",
@@ -148,13 +165,15 @@ pub const PROFILES: [Profile; 9] = [
             KeysWrite,
             SystemRead,
             JobsWrite,
+            WebhooksRead,
+            WebhooksWrite,
         ],
     },
     Profile {
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
+        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead, WebhooksRead],
     },
 ];
 
