@@ -6,6 +6,7 @@ mod body;
 mod cache;
 mod config;
 mod endpoints;
+mod feed;
 mod next_steps;
 mod openapi;
 mod page;
@@ -38,6 +39,7 @@ impl App {
         let routes = Routes::new(self.clone(), openapi::base());
         let routes = endpoints::records::mount(routes);
         let routes = endpoints::types::mount(routes);
+        let routes = endpoints::events::mount(routes);
         let routes = endpoints::auth::mount(routes);
         let routes = endpoints::admin::mount(routes);
         let routes = endpoints::webhooks::mount(routes);

@@ -25,6 +25,7 @@ pub(crate) struct IdempotencyKey(
         (name = "Records", description = "Notarize, read, export"),
         (name = "Lifecycle", description = "Work under a gate: proposal, completion, verdict, dispute"),
         (name = "Types", description = "What a record of a kind looks like"),
+        (name = "Events", description = "What has happened, in order"),
         (name = "Access", description = "Organisations, agents, API keys"),
         (name = "Verification", description = "Public keys"),
         (name = "Webhooks", description = "Events, delivered to HTTPS endpoints"),

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::auth::secret::KeyHasher;
 use crate::cache::{Callers, Types};
 use crate::config::ApiConfig;
+use crate::feed::{Cursors, Tail};
 use crate::seal::Sealer;
 
 /// One API process. Cheap to clone; holds no state that outlives it.
@@ -25,6 +26,8 @@ struct Shared {
     hasher: KeyHasher,
     sealer: Sealer,
     webhook_sealer: SecretSealer,
+    cursors: Cursors,
+    tail: Tail,
     callers: Callers,
     types: Types,
     metrics: PrometheusHandle,
@@ -41,6 +44,9 @@ impl App {
             hasher: KeyHasher::new(&config.api_key_secret),
             sealer: Sealer::new(&config.api_key_secret),
             webhook_sealer: SecretSealer::new(&config.api_key_secret.0),
+            cursors: Cursors::new(store.event_key()),
+            // Each may hold a connection for long; most are left to requests.
+            tail: Tail::new((config.limits.max_connections / 4).max(1)),
             callers: Callers::new(config.cache_max_age),
             types: Types::new(config.cache_max_age),
             draining: Arc::new(AtomicBool::new(false)),
@@ -81,6 +87,14 @@ impl App {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.shared.sealer
+    }
+
+    pub(crate) fn cursors(&self) -> &Cursors {
+        &self.shared.cursors
+    }
+
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.shared.tail
     }
 
     pub(crate) fn webhook_sealer(&self) -> &SecretSealer {

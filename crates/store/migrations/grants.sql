@@ -15,6 +15,7 @@ GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_age
     limits, due_at, revisions, criteria_position, completion_position, verdict_position,
     evaluation_position, dispute_position) ON records TO {role};
 GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
+GRANT DELETE ON events TO {role};
 GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas TO {role};
 GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use deed_chain::body;
 use deed_chain::hash::Hash;
 use deed_lifecycle::{self as lifecycle, Action, Denied, Role, Signal, State};
+use deed_notify::EventType;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ pub(crate) struct Step {
     pub(crate) next: Record,
     pub(crate) body: Vec<u8>,
     pub(crate) body_hash: Hash,
-    pub(crate) event: &'static str,
+    pub(crate) event: EventType,
     /// The settlement signal that is emitted.
     pub(crate) signal: Option<Signal>,
     pub(crate) job: Option<NewJob>,
@@ -84,7 +85,7 @@ impl Transition {
         let job = evaluation_job(&next, self.action, position);
         let value = self.body(record, row);
         let (body, body_hash) = body::body_hash(&value);
-        let event = self.action.event();
+        let event = EventType::of(self.action);
         Ok(Step { next, body, body_hash, event, signal: row.signal, job })
     }
 

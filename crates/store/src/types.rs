@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
 pub use deed_lifecycle::VerdictMode;
+use deed_notify::EventType;
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::events::{NewEvent, tell};
 use crate::rows;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -150,12 +153,15 @@ pub async fn register_version(tx: Tx<'_>, new: &RecordType) -> Result<(), Error>
 /// # Errors
 /// [`Error::NotFound`] when there is none.
 pub async fn disable(tx: Tx<'_>, org: Uuid, name: &str, now: DateTime<Utc>) -> Result<(), Error> {
-    let sql = "UPDATE record_types SET disabled_at = coalesce(disabled_at, $3)
-               WHERE org_id = $1 AND name = $2";
-    if tx.client.execute(sql, &[&org, &name, &now]).await? == 0 {
-        return Err(Error::NotFound("Type"));
+    let sql = "UPDATE record_types SET disabled_at = $3
+               WHERE org_id = $1 AND name = $2 AND disabled_at IS NULL";
+    if tx.client.execute(sql, &[&org, &name, &now]).await? > 0 {
+        let data = json!({ "name": name });
+        return tell(tx, &NewEvent::of(EventType::TypeDisabled, Some(org), data)).await;
     }
-    Ok(())
+    let sql = "SELECT FROM record_types WHERE org_id = $1 AND name = $2 LIMIT 1";
+    let known = tx.client.query_opt(sql, &[&org, &name]).await?;
+    known.map(|_| ()).ok_or(Error::NotFound("Type"))
 }
 
 async fn insert(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
@@ -179,5 +185,11 @@ async fn insert(tx: Tx<'_>, new: &RecordType) -> Result<(), Error> {
             ],
         )
         .await?;
-    Ok(())
+    let data = json!({
+        "name": new.name,
+        "version": new.version,
+        "digest": new.digest.to_string(),
+        "gated": new.completion_schema.is_some(),
+    });
+    tell(tx, &NewEvent::of(EventType::TypeRegistered, Some(new.org_id), data)).await
 }

@@ -17,6 +17,8 @@ pub enum Scope {
     TypesRead,
     /// Register, version and disable Types.
     TypesWrite,
+    /// Read the events of what may be read otherwise.
+    EventsRead,
     /// Read organisations.
     OrgsRead,
     /// Make organisations.
@@ -50,6 +52,7 @@ impl Scope {
             Self::RecordsExport => "records:export",
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
+            Self::EventsRead => "events:read",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
             Self::AgentsRead => "agents:read",
@@ -78,9 +81,9 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
-    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite, WebhooksRead,
-    WebhooksWrite,
+    AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
+    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    WebhooksRead, WebhooksWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -95,6 +98,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsAct,
             RecordsExport,
             TypesRead,
+            EventsRead,
             WebhooksRead,
             WebhooksWrite,
         ],
@@ -109,7 +113,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "agent-reader",
         role: Role::Agent,
         description: "read and export records",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "admin-standard",
@@ -122,6 +126,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            EventsRead,
             AgentsRead,
             AgentsWrite,
             KeysRead,
@@ -140,13 +145,13 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsRead, KeysRead, WebhooksRead],
+        scopes: &[RecordsRead, TypesRead, EventsRead, AgentsRead, KeysRead, WebhooksRead],
     },
     Profile {
         name: "admin-auditor",
         role: Role::Admin,
         description: "read and export records for verification",
-        scopes: &[RecordsRead, RecordsExport, TypesRead],
+        scopes: &[RecordsRead, RecordsExport, TypesRead, EventsRead],
     },
     Profile {
         name: "platform-standard",
@@ -157,6 +162,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsExport,
             TypesRead,
             TypesWrite,
+            EventsRead,
             OrgsRead,
             OrgsWrite,
             AgentsRead,
@@ -173,7 +179,7 @@ pub const PROFILES: [Profile; 9] = [
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, OrgsRead, AgentsRead, KeysRead, SystemRead, WebhooksRead],
+        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead, WebhooksRead],
     },
 ];
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod auth;
+pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod probes;
 pub(crate) mod records;

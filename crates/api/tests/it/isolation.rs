@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 22] = [
+const READS: [(&str, &[&str]); 23] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -26,6 +26,10 @@ const READS: [(&str, &[&str]); 22] = [
     ("/v1/admin/schedules", &["/v1/admin/schedules"]),
     ("/v1/admin/system-health", &["/v1/admin/system-health"]),
     ("/v1/auth/me", &["/v1/auth/me"]),
+    (
+        "/v1/events",
+        &["/v1/events", "/v1/events?orgId={org}&wait=60", "/v1/events?since=2020-01-01T00:00:00Z"],
+    ),
     (
         "/v1/records",
         &[

@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod concurrent;
 mod delegation;
+mod feed;
 mod gate;
 mod idempotency;
 mod isolation;

@@ -7,6 +7,7 @@ mod support;
 
 mod bounds;
 mod disputes;
+mod events;
 mod expiry;
 mod flows;
 mod model;

@@ -1,10 +1,13 @@
 //! API keys: only a keyed hash is stored; the key itself is shown once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use deed_notify::EventType;
+use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::events::{NewEvent, tell};
 use crate::records::Page;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -110,6 +113,31 @@ impl ApiKey {
 /// # Errors
 /// [`Error::NotFound`] when the organisation or the agent (of that organisation) does not exist.
 pub async fn mint(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {
+    insert(tx, new).await?;
+    tell(tx, &NewEvent::of(EventType::ApiKeyMinted, new.key.org_id, told(&new.key).into())).await
+}
+
+/// What its event says of a new key.
+fn told(key: &ApiKey) -> Map<String, Value> {
+    let mut data = Map::new();
+    data.insert("apiKeyId".to_owned(), json!(key.id));
+    data.insert("role".to_owned(), key.role.as_str().into());
+    data.insert("label".to_owned(), key.label.clone().into());
+    data.insert("scopeProfile".to_owned(), key.scope_profile.clone().into());
+    if let Some(agent) = key.agent_id {
+        data.insert("agentId".to_owned(), json!(agent));
+    }
+    if let Some(end) = key.expires_at {
+        data.insert("expiresAt".to_owned(), time(end).into());
+    }
+    data
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+async fn insert(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {
     let k = &new.key;
     if let (Some(agent), Some(org)) = (k.agent_id, k.org_id) {
         let sql = "SELECT FROM agents WHERE id = $1 AND org_id = $2";
@@ -147,9 +175,11 @@ pub async fn mint(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {
 /// # Errors
 /// Those of a statement.
 pub async fn revoke(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
-    let sql = "UPDATE api_keys SET revoked_at = least(revoked_at, $2) WHERE id = $1";
-    tx.client.execute(sql, &[&id, &now]).await?;
-    Ok(())
+    let sql = "UPDATE api_keys SET revoked_at = $2
+               WHERE id = $1 AND (revoked_at IS NULL OR revoked_at > $2) RETURNING org_id";
+    let Some(row) = tx.client.query_opt(sql, &[&id, &now]).await? else { return Ok(()) };
+    let data = json!({ "apiKeyId": id });
+    tell(tx, &NewEvent::of(EventType::ApiKeyRevoked, row.get(0), data)).await
 }
 
 /// Makes sure in the transaction itself that the key that mints or rotates still works, whatever a
@@ -180,7 +210,7 @@ pub async fn rotate(
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<(), Error> {
-    mint(tx, new).await?;
+    insert(tx, new).await?;
     let sql = format!(
         "UPDATE api_keys SET replaced_by = $3, expires_at = least(expires_at, $4)
          WHERE id = $1 AND replaced_by IS NULL AND {WORKS}"
@@ -188,7 +218,10 @@ pub async fn rotate(
     if tx.client.execute(&sql, &[&old, &now, &new.key.id, &until]).await? == 0 {
         return Err(Error::conflict("api-key-replaced", "this key was rotated or ended before"));
     }
-    Ok(())
+    let mut data = told(&new.key);
+    data.insert("replaces".to_owned(), json!(old));
+    data.insert("graceUntil".to_owned(), time(until).into());
+    tell(tx, &NewEvent::of(EventType::ApiKeyRotated, new.key.org_id, data.into())).await
 }
 
 impl Store {

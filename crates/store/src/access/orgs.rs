@@ -1,10 +1,13 @@
 //! Organisations and their agents.
 
 use chrono::{DateTime, Utc};
+use deed_notify::EventType;
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::events::{NewEvent, tell};
 use crate::records::Page;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -55,7 +58,8 @@ pub async fn create_org(tx: Tx<'_>, new: &Org) -> Result<(), Error> {
             e
         }
     })?;
-    Ok(())
+    let data = json!({ "orgId": new.id, "name": new.name });
+    tell(tx, &NewEvent::of(EventType::OrgCreated, Some(new.id), data)).await
 }
 
 /// Makes an agent.
@@ -75,7 +79,8 @@ pub async fn create_agent(tx: Tx<'_>, new: &Agent) -> Result<(), Error> {
             e
         }
     })?;
-    Ok(())
+    let data = json!({ "agentId": new.id, "name": new.name });
+    tell(tx, &NewEvent::of(EventType::AgentCreated, Some(new.org_id), data)).await
 }
 
 impl Store {

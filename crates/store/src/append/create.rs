@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use deed_chain::hash::Hash;
+use deed_notify::EventType;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
@@ -31,8 +32,8 @@ pub struct NewRecord {
     pub entry: Vec<u8>,
     /// Body in canonical form.
     pub body: Vec<u8>,
-    /// Kind of the event that the creation causes.
-    pub event: &'static str,
+    /// The event that the creation causes.
+    pub event: EventType,
 }
 
 /// One request's records: all are written, or none.
@@ -334,7 +335,7 @@ impl<'a> Columns<'a> {
         self.previous.push(as_slice(&new.previous));
         self.entry.push(&new.entry);
         self.body.push(&new.body);
-        self.event.push(new.event);
+        self.event.push(new.event.as_str());
         self.bounded |=
             record.work.is_some() || record.deadline.is_some() || record.limits.is_some();
         self.deadline.push(record.deadline);

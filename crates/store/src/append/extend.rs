@@ -12,6 +12,7 @@ use deadpool_postgres::Client;
 use deed_chain::entry::{Claims, Link};
 use deed_chain::hash::Hash;
 use deed_lifecycle::Signal;
+use deed_notify::EventType;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
@@ -57,8 +58,8 @@ pub enum Content {
         org: Option<Uuid>,
         /// Body in canonical form, and its hash.
         body: (Vec<u8>, Hash),
-        /// Kind of the event that the entry causes.
-        event: &'static str,
+        /// The event that the entry causes.
+        event: EventType,
     },
     /// A step of the state machine, decided on the row as it is under the record's lock.
     Transition(Box<Transition>),
@@ -250,7 +251,7 @@ async fn open(
 struct Linked<'a> {
     item: &'a Extend,
     extended: Extended,
-    event: &'static str,
+    event: EventType,
     /// Whether the row changes in more than its head.
     moves: bool,
     signal: Option<Signal>,
@@ -264,7 +265,7 @@ struct Linked<'a> {
 struct Decided<'a> {
     body: Cow<'a, [u8]>,
     body_hash: Hash,
-    event: &'static str,
+    event: EventType,
     /// The row afterwards and what else it causes; `None` for a note.
     step: Option<(Record, Option<Signal>, Option<NewJob>)>,
 }
@@ -275,7 +276,7 @@ fn decide<'a>(record: &Record, content: &'a Content) -> Result<Decided<'a>, Erro
             if org.is_some_and(|org| org != record.org_id) {
                 return Err(Error::NotFound("record"));
             }
-            Ok(Decided { body: Cow::Borrowed(body), body_hash: *hash, event, step: None })
+            Ok(Decided { body: Cow::Borrowed(body), body_hash: *hash, event: *event, step: None })
         }
         Content::Transition(transition) => {
             let Step { next, body, body_hash, event, signal, job } = transition.decide(record)?;

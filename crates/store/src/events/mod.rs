@@ -3,6 +3,7 @@
 
 mod consumers;
 mod horizon;
+mod keep;
 mod key;
 mod read;
 mod tell;

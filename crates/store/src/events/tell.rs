@@ -20,6 +20,14 @@ pub struct NewEvent {
     pub data: Value,
 }
 
+impl NewEvent {
+    /// An event that is about no record.
+    #[must_use]
+    pub fn of(event: EventType, org_id: Option<Uuid>, data: Value) -> Self {
+        Self { event, org_id, record_id: None, data }
+    }
+}
+
 /// The condition gives the transaction its id before a sequence number is drawn; see `horizon.rs`.
 const TELL: &str = "
 INSERT INTO events (org_id, kind, record_id, data)

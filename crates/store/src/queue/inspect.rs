@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use deed_notify::EventType;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::NewJob;
 use super::enqueue::enqueue;
 use crate::error::Error;
+use crate::events::{NewEvent, tell};
 use crate::records::Page;
 use crate::store::Store;
 
@@ -202,7 +204,11 @@ pub async fn replay(tx: crate::tx::Tx<'_>, id: Uuid) -> Result<Job, Error> {
     );
     let replayed = tx.client.query_opt(&sql, &[&id]).await.map_err(Error::from);
     match replayed {
-        Ok(Some(row)) => Job::from_row(&row),
+        Ok(Some(row)) => {
+            let job = Job::from_row(&row)?;
+            tell(tx, &replayed_event(&job)).await?;
+            Ok(job)
+        }
         Ok(None) => {
             let sql = "SELECT state::text FROM jobs WHERE id = $1";
             let row = tx.client.query_opt(sql, &[&id]).await?.ok_or(Error::NotFound("job"))?;
@@ -215,4 +221,12 @@ pub async fn replay(tx: crate::tx::Tx<'_>, id: Uuid) -> Result<Job, Error> {
         )),
         Err(e) => Err(e),
     }
+}
+
+fn replayed_event(job: &Job) -> NewEvent {
+    let mut data = json!({ "jobId": job.id, "kind": job.kind });
+    if let Some(record) = job.record_id {
+        data["recordId"] = json!(record);
+    }
+    NewEvent { record_id: job.record_id, ..NewEvent::of(EventType::JobReplayed, job.org_id, data) }
 }

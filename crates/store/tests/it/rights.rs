@@ -15,7 +15,7 @@ const TABLES: [(&str, &str); 23] = [
     ("checkpoints", "INSERT SELECT"),
     ("event_consumers", "SELECT"),
     ("event_stream", "SELECT"),
-    ("events", "INSERT SELECT"),
+    ("events", "DELETE INSERT SELECT"),
     ("idempotency_keys", "DELETE INSERT SELECT"),
     ("installation", "SELECT"),
     ("jobs", "DELETE INSERT SELECT"),

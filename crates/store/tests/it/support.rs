@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deed_chain::entry::{Claims, Link};
 use deed_chain::{Hash, body, sha256};
+use deed_notify::EventType;
 use deed_store::append::{Content, Create, Extend, NewRecord};
 use deed_store::idempotency::Idempotency;
 use deed_store::migrate::{Migration, Outcome, migrate};
@@ -137,7 +138,7 @@ pub(crate) fn new_record(store: &Store, org: Uuid) -> NewRecord {
         previous: genesis,
         entry: entry.into_bytes(),
         body,
-        event: "record.recorded",
+        event: EventType::RecordRecorded,
     }
 }
 
@@ -159,7 +160,7 @@ pub(crate) fn extend(record: Uuid, org: Uuid, idempotency: Option<Idempotency>) 
         content: Content::Note {
             org: Some(org),
             body: (body, body_hash),
-            event: "record.note-added",
+            event: EventType::RecordNoteAdded,
         },
         issued_at: START / 1000,
         idempotency,

@@ -12,6 +12,8 @@ const BATCH: usize = 1000;
 const IDEMPOTENCY_HOURS: i32 = 48;
 /// Days for which a dead job can be replayed.
 const DEAD_DAYS: i32 = 90;
+/// Days for which events can be read, longer while a consumer has not seen them.
+const EVENT_DAYS: i32 = 30;
 /// Days for which a tick is kept; the newest of a schedule always is.
 const TICK_DAYS: i32 = 30;
 /// Days for which a delivery to a webhook is tried or waits for its turn.
@@ -26,6 +28,7 @@ pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> 
     }
     while store.sweep_dead_jobs(DEAD_DAYS, BATCH).await? == BATCH {}
     while store.sweep_ticks(TICK_DAYS, BATCH).await? == BATCH {}
+    while paced(store.sweep_events(EVENT_DAYS, BATCH)).await? == BATCH {}
     while paced(store.expire_webhook_deliveries(PENDING_DAYS, BATCH)).await? == BATCH {}
     while paced(store.sweep_webhook_deliveries(DELIVERY_DAYS, BATCH)).await? == BATCH {}
     while paced(store.sweep_deleted_webhooks(BATCH)).await? == BATCH {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deed_chain::entry::{Claims, Link};
 use deed_chain::{body, sha256};
 use deed_lifecycle::{Action, State, VerdictMode};
+use deed_notify::EventType;
 use deed_store::append::{Appended, Appender, Content, Create, Extend, NewRecord};
 use deed_store::migrate::{Migration, migrate};
 use deed_store::queue::{ClaimedJob, Failure, NewJob, Wanted};
@@ -179,7 +180,7 @@ impl World {
             previous: genesis,
             entry: entry.into_bytes(),
             body,
-            event: "record.activated",
+            event: EventType::RecordActivated,
         };
         self.appender.create(Create::new(vec![new], None, 201, b"")).await.expect("created");
         id

@@ -116,6 +116,7 @@ mod tests {
     use deed_chain::base64url;
     use deed_chain::hash::Hash;
     use deed_lifecycle::State;
+    use deed_notify::EventType;
     use deed_store::access::{ApiKey, Role};
     use serde_json::{Value, json};
     use uuid::Uuid;
@@ -155,7 +156,7 @@ mod tests {
             previous: Hash([8; 32]),
             entry: vec![9; 33],
             body,
-            event: "record.recorded",
+            event: EventType::RecordRecorded,
         };
         (new, Parts { criteria: 12..25, references })
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use deed_chain::{base64url, json};
+use deed_notify::EventType;
 use deed_store::random;
 use deed_store::records::Record;
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl FirstBody<'_> {
         json::write_value(criteria, &mut out);
         let criteria = from..out.len();
         out.extend_from_slice(br#","kind":""#);
-        out.extend_from_slice(kind(self.record).as_bytes());
+        out.extend_from_slice(event(self.record).as_str().as_bytes());
         out.push(b'"');
         if let Some(parent) = self.parent {
             out.extend_from_slice(br#","parent":{"entryHash":""#);
@@ -115,9 +116,9 @@ impl FirstBody<'_> {
     }
 }
 
-/// Kind of a record's first entry and of its event.
-pub(super) fn kind(record: &Record) -> &'static str {
-    if record.work.is_some() { "record.created" } else { "record.recorded" }
+/// The event that a record's creation causes, by whose name its first entry is called.
+pub(super) fn event(record: &Record) -> EventType {
+    if record.work.is_some() { EventType::RecordCreated } else { EventType::RecordRecorded }
 }
 
 fn uuid(id: Uuid, out: &mut Vec<u8>) {

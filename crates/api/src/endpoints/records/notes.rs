@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use deed_chain::{base64url, body};
+use deed_notify::EventType;
 use deed_store::append::{Appended, Content, Extend, Extended};
 use deed_store::random;
 use serde::Deserialize;
@@ -65,7 +66,11 @@ pub(crate) async fn add(
     let org = caller.org();
     let item = Extend {
         record,
-        content: Content::Note { org, body: (canonical, body_hash), event: "record.note-added" },
+        content: Content::Note {
+            org,
+            body: (canonical, body_hash),
+            event: EventType::RecordNoteAdded,
+        },
         issued_at: now.timestamp(),
         idempotency,
         status: StatusCode::CREATED.as_u16(),

@@ -190,7 +190,7 @@ fn sign(
     let entry = app.store().signer().sign(&claims, &sha256(&body));
     record.head_hash = entry.hash();
     NewRecord {
-        event: first_body::kind(&record),
+        event: first_body::event(&record),
         record,
         references: references.into_iter().collect(),
         previous: installation.genesis_hash,

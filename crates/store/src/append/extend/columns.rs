@@ -205,7 +205,7 @@ impl<'a> Columns<'a> {
         self.previous.push(as_slice(&extended.previous));
         self.entry.push(&extended.entry);
         self.body.push(&extended.body);
-        self.event.push(event);
+        self.event.push(event.as_str());
         if let Some(signal) = signal {
             self.signal.push(signal.as_str());
             self.signal_record.push(record.id);
