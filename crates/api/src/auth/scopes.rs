@@ -179,7 +179,16 @@ pub const PROFILES: [Profile; 9] = [
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead, WebhooksRead],
+        scopes: &[
+            RecordsRead,
+            TypesRead,
+            EventsRead,
+            OrgsRead,
+            AgentsRead,
+            KeysRead,
+            SystemRead,
+            WebhooksRead,
+        ],
     },
 ];
 
