@@ -3,12 +3,12 @@
 use deed_notify::circuit::Circuit;
 use deed_store::webhooks::DeliveryState;
 
-use crate::receiver::{Receiver, status};
+use deed_testkit::endpoint::{Endpoint, status};
 use crate::scene::Hooks;
 
 #[tokio::test]
 async fn a_circuit_opens_is_probed_with_one_delivery_and_closes() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     receiver.answers(async |_| status(500));
     hooks.pile_up(webhook, 100).await;

@@ -10,12 +10,12 @@ use deed_store::webhooks::{self, DeliveryState, Format, Rotation, SecretSealer, 
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::receiver::{Receiver, status};
+use deed_testkit::endpoint::{Endpoint, status};
 use crate::scene::{Hooks, SERVER_SECRET};
 
 #[tokio::test]
 async fn an_event_arrives_once_signed_with_the_secret() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     let worker = hooks.deliver();
     let record = Uuid::now_v7();
@@ -45,7 +45,7 @@ async fn an_event_arrives_once_signed_with_the_secret() {
 
 #[tokio::test]
 async fn a_cloud_event_is_signed_with_the_servers_key() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let url = format!("{}?tenant=7", receiver.url());
     let mut wanted = hooks.described(&url);
     (wanted.format, wanted.signing_alg) = (Format::CloudEvents, SigningAlg::Ed25519);
@@ -76,7 +76,7 @@ async fn a_cloud_event_is_signed_with_the_servers_key() {
 
 #[tokio::test]
 async fn only_what_is_subscribed_arrives_and_only_of_the_own_organisation() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let mut wanted = hooks.described(&receiver.url());
     wanted.event_types = vec!["record.cancelled".to_owned(), "record.recorded".to_owned()];
     hooks.make(wanted).await;
@@ -97,7 +97,7 @@ async fn only_what_is_subscribed_arrives_and_only_of_the_own_organisation() {
 
 #[tokio::test]
 async fn events_of_a_record_arrive_in_their_order() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     hooks.hook(&receiver.url()).await;
     let records: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
     for n in 0..80 {
@@ -116,7 +116,7 @@ async fn events_of_a_record_arrive_in_their_order() {
 
 #[tokio::test]
 async fn a_failed_delivery_comes_again_with_its_id_and_the_later_ones_wait_for_it() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     receiver.answers(async |_| status(503));
     let record = Uuid::now_v7();
@@ -144,8 +144,8 @@ async fn a_failed_delivery_comes_again_with_its_id_and_the_later_ones_wait_for_i
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
-    let other = Receiver::start().await;
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
+    let other = Endpoint::start().await;
     let webhook = hooks.hook(&receiver.url()).await;
     let target = other.url();
     receiver.answers(move |_| {
@@ -169,7 +169,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn an_answer_of_any_size_is_cut_and_one_with_nul_is_kept() {
-    let (hooks, receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     receiver.answers(async |_| {
         let mut answer = status(200);
@@ -187,7 +187,7 @@ async fn an_answer_of_any_size_is_cut_and_one_with_nul_is_kept() {
 
 #[tokio::test]
 async fn while_a_secret_is_rotated_both_sign() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     let new = Secret::from_bytes([8; 32]).unwrap();
     let sealed = SecretSealer::new(&SERVER_SECRET).seal(webhook, &new).unwrap();
@@ -221,7 +221,7 @@ async fn while_a_secret_is_rotated_both_sign() {
 #[tokio::test]
 async fn one_endpoint_that_hangs_with_a_backlog_holds_no_other_one_up() {
     let hooks = Hooks::new().await;
-    let (hanging, mut healthy) = (Receiver::start().await, Receiver::start().await);
+    let (hanging, mut healthy) = (Endpoint::start().await, Endpoint::start().await);
     hanging.answers(async |_| std::future::pending().await);
     let stuck = hooks.hook(&hanging.url()).await;
     hooks.pile_up(stuck, 20_000).await;
@@ -243,7 +243,7 @@ async fn one_endpoint_that_hangs_with_a_backlog_holds_no_other_one_up() {
 
 #[tokio::test]
 async fn dead_letters_are_listed_and_replayed() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     let fails = Arc::new(AtomicUsize::new(1));
     let left = Arc::clone(&fails);
@@ -268,7 +268,7 @@ async fn dead_letters_are_listed_and_replayed() {
 
 #[tokio::test]
 async fn a_paused_webhook_collects_and_a_resumed_one_delivers() {
-    let (hooks, mut receiver) = (Hooks::new().await, Receiver::start().await);
+    let (hooks, mut receiver) = (Hooks::new().await, Endpoint::start().await);
     let webhook = hooks.hook(&receiver.url()).await;
     let now = hooks.store().clock().now();
     hooks.mutate(move |tx| Box::pin(webhooks::pause(tx, webhook, now))).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deed_notify::circuit::{Circuit, Health};
 use deed_store::webhooks::{Attempt, DeliveryState, Outcome};
 
-use crate::receiver::Receiver;
+use deed_testkit::endpoint::Endpoint;
 use crate::scene::{Hooks, start};
 use crate::support::{Scene, usual};
 
@@ -74,7 +74,7 @@ async fn whoever_lost_the_lease_writes_nothing() {
 #[tokio::test]
 async fn two_workers_share_the_endpoints_and_repeat_nothing() {
     let hooks = Hooks::new().await;
-    let mut receiver = Receiver::start().await;
+    let mut receiver = Endpoint::start().await;
     for _ in 0..6 {
         hooks.hook(&receiver.url()).await;
     }
@@ -95,7 +95,7 @@ async fn two_workers_share_the_endpoints_and_repeat_nothing() {
 #[tokio::test]
 async fn a_worker_that_stops_gives_its_endpoints_back() {
     let hooks = Hooks::new().await;
-    let mut receiver = Receiver::start().await;
+    let mut receiver = Endpoint::start().await;
     receiver.answers(async |_| std::future::pending().await);
     let webhook = hooks.hook(&receiver.url()).await;
     hooks.pile_up(webhook, 3).await;

@@ -5,7 +5,6 @@ mod circuit;
 mod deliveries;
 mod dns;
 mod fences;
-mod receiver;
 mod scene;
 mod ssrf;
 #[path = "../it/support.rs"]

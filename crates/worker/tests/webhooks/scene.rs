@@ -21,7 +21,7 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::receiver::ca_pem;
+use deed_testkit::endpoint::ca_pem;
 use crate::support::{Scene, usual};
 
 pub(crate) const SERVER_SECRET: [u8; 32] = [5; 32];

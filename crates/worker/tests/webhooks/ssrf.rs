@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use deed_store::webhooks::DeliveryState;
 
 use crate::dns::Dns;
-use crate::receiver::Receiver;
+use deed_testkit::endpoint::Endpoint;
 use crate::scene::Hooks;
 use crate::support::usual;
 
@@ -49,7 +49,7 @@ async fn error_after(hooks: &Hooks, webhook: uuid::Uuid, attempts: u32) -> Strin
 #[tokio::test]
 async fn a_name_that_leads_to_a_refused_address_is_not_connected_to() {
     let (hooks, dns) = (Hooks::new().await, Dns::start().await);
-    let mut receiver = Receiver::start().await;
+    let mut receiver = Endpoint::start().await;
     let port = receiver.address.port();
     let mut webhooks = Vec::new();
     for (n, address) in REFUSED.iter().enumerate() {
@@ -77,7 +77,7 @@ async fn a_name_that_leads_to_a_refused_address_is_not_connected_to() {
 #[tokio::test]
 async fn a_name_is_resolved_once_for_a_connection_and_anew_for_the_next() {
     let (hooks, dns) = (Hooks::new().await, Dns::start().await);
-    let mut allowed = Receiver::at([127, 0, 0, 2].into()).await;
+    let mut allowed = Endpoint::at([127, 0, 0, 2].into()).await;
     let name = "rebinds.endpoint.test";
     let address = |text: &str| vec![text.parse::<IpAddr>().unwrap()];
     // To a check that asks by itself it would say the first, to the connection the second.
@@ -88,7 +88,7 @@ async fn a_name_is_resolved_once_for_a_connection_and_anew_for_the_next() {
     let trap = tokio::net::TcpListener::bind(("127.0.0.1", allowed.address.port())).await.unwrap();
     // Each answer closes its connection, so that each attempt connects anew.
     allowed.answers(async |_| {
-        let mut answer = crate::receiver::status(500);
+        let mut answer = deed_testkit::endpoint::status(500);
         answer.headers_mut().insert("connection", "close".parse().unwrap());
         answer
     });
@@ -112,7 +112,7 @@ async fn a_name_is_resolved_once_for_a_connection_and_anew_for_the_next() {
 #[tokio::test]
 async fn an_endpoint_needs_a_certificate_for_its_name() {
     let (hooks, dns) = (Hooks::new().await, Dns::start().await);
-    let mut receiver = Receiver::start().await;
+    let mut receiver = Endpoint::start().await;
     dns.says("other.test", vec![vec![[127, 0, 0, 1].into()]]);
     let url = format!("https://other.test:{}/", receiver.address.port());
     let webhook = hooks.hook(&url).await;

@@ -31,64 +31,78 @@ struct Pki {
 fn pki() -> &'static Pki {
     static PKI: OnceLock<Pki> = OnceLock::new();
     PKI.get_or_init(|| {
-        let mut params = CertificateParams::new([]).unwrap();
+        let mut params = CertificateParams::new([]).expect("an endpoint on loopback");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca_key = KeyPair::generate().unwrap();
-        let ca_pem = params.self_signed(&ca_key).unwrap().pem();
+        let ca_key = KeyPair::generate().expect("an endpoint on loopback");
+        let ca_pem = params.self_signed(&ca_key).expect("an endpoint on loopback").pem();
         let issuer = Issuer::new(params, ca_key);
-        let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(NAMES.map(str::to_owned)).unwrap();
-        let certificate = leaf.signed_by(&key, &issuer).unwrap();
+        let key = KeyPair::generate().expect("an endpoint on loopback");
+        let leaf = CertificateParams::new(NAMES.map(str::to_owned)).expect("an endpoint on loopback");
+        let certificate = leaf.signed_by(&key, &issuer).expect("an endpoint on loopback");
         Pki { ca_pem, certificate: certificate.der().clone(), key: key.serialize_der() }
     })
 }
 
 /// PEM of the authority that vouches for endpoints.
-pub(crate) fn ca_pem() -> Vec<u8> {
+#[must_use]
+pub fn ca_pem() -> Vec<u8> {
     pki().ca_pem.clone().into_bytes()
 }
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
-    pub(crate) path: String,
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) body: Bytes,
+pub struct Received {
+    /// Path and query.
+    pub path: String,
+    /// By name, in lower case.
+    pub headers: HashMap<String, String>,
+    /// The body.
+    pub body: Bytes,
 }
 
 impl Received {
-    pub(crate) fn header(&self, name: &str) -> &str {
+    /// The value of a header; empty when it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap()
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("an endpoint on loopback")
     }
 }
 
 type Answer = Arc<dyn Fn(Received) -> BoxFuture<'static, Response<Full<Bytes>>> + Send + Sync>;
 
-pub(crate) struct Receiver {
-    pub(crate) address: SocketAddr,
-    pub(crate) received: mpsc::UnboundedReceiver<Received>,
+/// It answers 200 until it is told otherwise.
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What arrives.
+    pub received: mpsc::UnboundedReceiver<Received>,
     answer: Arc<Mutex<Answer>>,
 }
 
-pub(crate) fn status(code: u16) -> Response<Full<Bytes>> {
+/// An answer with a short body.
+#[must_use]
+pub fn status(code: u16) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from("so it is"));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    *response.status_mut() = StatusCode::from_u16(code).expect("an endpoint on loopback");
     response
 }
 
-impl Receiver {
-    /// Answers 200.
-    pub(crate) async fn start() -> Self {
+impl Endpoint {
+    /// On a free port of 127.0.0.1.
+    pub async fn start() -> Self {
         Self::at([127, 0, 0, 1].into()).await
     }
 
-    pub(crate) async fn at(ip: IpAddr) -> Self {
-        let listener = TcpListener::bind((ip, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+    /// On a free port of this address.
+    pub async fn at(ip: IpAddr) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.expect("an endpoint on loopback");
+        let address = listener.local_addr().expect("an endpoint on loopback");
         let (tell, received) = mpsc::unbounded_channel();
         let ok: Answer = Arc::new(|_| Box::pin(async { status(200) }));
         let answer = Arc::new(Mutex::new(ok));
@@ -96,20 +110,23 @@ impl Receiver {
         Self { address, received, answer }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// A URL of it.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("https://{}/hook", self.address)
     }
 
     /// Answers from now on as `answer` says.
-    pub(crate) fn answers<F>(&self, answer: impl Fn(Received) -> F + Send + Sync + 'static)
+    pub fn answers<F>(&self, answer: impl Fn(Received) -> F + Send + Sync + 'static)
     where
         F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
     {
-        *self.answer.lock().unwrap() = Arc::new(move |received| Box::pin(answer(received)));
+        *self.answer.lock().expect("an endpoint on loopback") = Arc::new(move |received| Box::pin(answer(received)));
     }
 
-    pub(crate) async fn next(&mut self) -> Received {
-        self.received.recv().await.unwrap()
+    /// The next request.
+    pub async fn next(&mut self) -> Received {
+        self.received.recv().await.expect("an endpoint on loopback")
     }
 }
 
@@ -122,17 +139,17 @@ async fn accept(
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pki().key.clone()));
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("an endpoint on loopback")
         .with_no_client_auth()
         .with_single_cert(vec![pki().certificate.clone()], key)
-        .unwrap();
+        .expect("an endpoint on loopback");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, tell, answer) = (acceptor.clone(), tell.clone(), Arc::clone(&answer));
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = service_fn(move |request| {
-                let (tell, answer) = (tell.clone(), answer.lock().unwrap().clone());
+                let (tell, answer) = (tell.clone(), answer.lock().expect("an endpoint on loopback").clone());
                 async move { Ok::<_, Infallible>(serve(request, tell, answer).await) }
             });
             let http = hyper::server::conn::http1::Builder::new();
@@ -148,7 +165,7 @@ async fn serve(
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers.iter();
-    let headers = headers.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
+    let headers = headers.map(|(n, v)| (n.to_string(), v.to_str().expect("an endpoint on loopback").to_owned())).collect();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let received = Received { path: parts.uri.to_string(), headers, body };
     let _ = tell.send(received.clone());
