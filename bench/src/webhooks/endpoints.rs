@@ -75,7 +75,8 @@ impl Endpoints {
 
     /// Attempts, and deliveries that are pending.
     pub(super) async fn of_the_hanging_one(&self, stack: &Stack) -> Result<(i64, i64)> {
-        let sql = "SELECT coalesce(sum(attempts), 0)::int8, count(*) FILTER (WHERE state = 'pending')
+        let sql =
+            "SELECT coalesce(sum(attempts), 0)::int8, count(*) FILTER (WHERE state = 'pending')
             FROM webhook_deliveries WHERE webhook_id = $1";
         let row = stack.sql().query_one(sql, &[&self.hanging]).await?;
         Ok((row.get(0), row.get(1)))

@@ -37,7 +37,8 @@ fn pki() -> &'static Pki {
         let ca_pem = params.self_signed(&ca_key).expect("an endpoint on loopback").pem();
         let issuer = Issuer::new(params, ca_key);
         let key = KeyPair::generate().expect("an endpoint on loopback");
-        let leaf = CertificateParams::new(NAMES.map(str::to_owned)).expect("an endpoint on loopback");
+        let leaf =
+            CertificateParams::new(NAMES.map(str::to_owned)).expect("an endpoint on loopback");
         let certificate = leaf.signed_by(&key, &issuer).expect("an endpoint on loopback");
         Pki { ca_pem, certificate: certificate.der().clone(), key: key.serialize_der() }
     })
@@ -121,7 +122,8 @@ impl Endpoint {
     where
         F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
     {
-        *self.answer.lock().expect("an endpoint on loopback") = Arc::new(move |received| Box::pin(answer(received)));
+        *self.answer.lock().expect("an endpoint on loopback") =
+            Arc::new(move |received| Box::pin(answer(received)));
     }
 
     /// The next request.
@@ -149,7 +151,8 @@ async fn accept(
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = service_fn(move |request| {
-                let (tell, answer) = (tell.clone(), answer.lock().expect("an endpoint on loopback").clone());
+                let (tell, answer) =
+                    (tell.clone(), answer.lock().expect("an endpoint on loopback").clone());
                 async move { Ok::<_, Infallible>(serve(request, tell, answer).await) }
             });
             let http = hyper::server::conn::http1::Builder::new();
@@ -165,7 +168,9 @@ async fn serve(
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers.iter();
-    let headers = headers.map(|(n, v)| (n.to_string(), v.to_str().expect("an endpoint on loopback").to_owned())).collect();
+    let headers = headers
+        .map(|(n, v)| (n.to_string(), v.to_str().expect("an endpoint on loopback").to_owned()))
+        .collect();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let received = Received { path: parts.uri.to_string(), headers, body };
     let _ = tell.send(received.clone());

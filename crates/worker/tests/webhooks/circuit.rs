@@ -3,8 +3,8 @@
 use deed_notify::circuit::Circuit;
 use deed_store::webhooks::DeliveryState;
 
-use deed_testkit::endpoint::{Endpoint, status};
 use crate::scene::Hooks;
+use deed_testkit::endpoint::{Endpoint, status};
 
 #[tokio::test]
 async fn a_circuit_opens_is_probed_with_one_delivery_and_closes() {

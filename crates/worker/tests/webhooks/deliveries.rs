@@ -10,8 +10,8 @@ use deed_store::webhooks::{self, DeliveryState, Format, Rotation, SecretSealer, 
 use serde_json::json;
 use uuid::Uuid;
 
-use deed_testkit::endpoint::{Endpoint, status};
 use crate::scene::{Hooks, SERVER_SECRET};
+use deed_testkit::endpoint::{Endpoint, status};
 
 #[tokio::test]
 async fn an_event_arrives_once_signed_with_the_secret() {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use deed_notify::circuit::{Circuit, Health};
 use deed_store::webhooks::{Attempt, DeliveryState, Outcome};
 
-use deed_testkit::endpoint::Endpoint;
 use crate::scene::{Hooks, start};
 use crate::support::{Scene, usual};
+use deed_testkit::endpoint::Endpoint;
 
 const WELL: Health = Health { circuit: Circuit::Closed, failures: 0 };
 const MINUTE: Duration = Duration::from_secs(60);

@@ -21,8 +21,8 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use deed_testkit::endpoint::ca_pem;
 use crate::support::{Scene, usual};
+use deed_testkit::endpoint::ca_pem;
 
 pub(crate) const SERVER_SECRET: [u8; 32] = [5; 32];
 
@@ -41,7 +41,7 @@ impl Hooks {
         let sql = "INSERT INTO orgs (id, name) VALUES ($1, 'hooks')";
         client.execute(sql, &[&org]).await.unwrap();
         let sql = "INSERT INTO api_keys (id, role, org_id, label, scope_profile, key_hash, hint)
-            VALUES ($1, 'admin', $1, 'test', 'admin-standard', sha256('x'), 'x')";
+            VALUES ($1, 'admin', $1, 'test', 'admin-standard', decode(repeat('ab', 32), 'hex'), 'x')";
         client.execute(sql, &[&org]).await.unwrap();
         Self { scene, client, org, secret: Secret::from_bytes([7; 32]).unwrap() }
     }
