@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt audit bench bench-queue bench-lifecycle judges example-github crash chaos-worker tools
+.PHONY: help run test fmt audit bench bench-queue bench-lifecycle bench-webhooks judges example-github crash chaos-worker tools
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ crash: tools ## Kill the API under load, again and again, and check every chain
 bench-lifecycle: tools ## Work under a gate over HTTP, and the sweep of 100,000 deadlines
 	cargo build --release --locked -p deed -p deed-bench
 	$(TARGET)/release/deed-bench lifecycle
+
+bench-webhooks: tools ## A healthy endpoint beside one that hangs with 500,000 deliveries
+	cargo build --release --locked -p deed -p deed-bench
+	$(TARGET)/release/deed-bench webhooks
 
 judges: tools ## Have independent implementations check our signatures and hashes
 	cargo build --release --locked -p deed

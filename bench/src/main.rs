@@ -14,6 +14,7 @@ mod pgbench;
 mod queue;
 mod run;
 mod stack;
+mod webhooks;
 mod yardstick;
 
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ enum Suite {
     Queue(queue::QueueOptions),
     /// Work under a gate from creation to end, and the sweep of deadlines.
     Lifecycle(lifecycle::LifecycleOptions),
+    /// Deliveries to a healthy endpoint, with and without one that hangs with a backlog.
+    Webhooks(webhooks::WebhooksOptions),
     /// pgbench alone: what the machine does without us.
     Yardstick(yardstick::YardstickOptions),
 }
@@ -67,6 +70,7 @@ impl Suite {
             Self::ChaosWorker(_) => "chaos-worker",
             Self::Queue(_) => "bench-queue",
             Self::Lifecycle(_) => "bench-lifecycle",
+            Self::Webhooks(_) => "bench-webhooks",
             Self::Yardstick(_) => "yardstick",
         }
     }
@@ -79,6 +83,7 @@ impl Suite {
             Self::ChaosWorker(options) => chaos::run(options).await,
             Self::Queue(options) => queue::run(options).await,
             Self::Lifecycle(options) => lifecycle::run(options).await,
+            Self::Webhooks(options) => webhooks::run(options).await,
             Self::Yardstick(options) => yardstick::run(options).await,
         }
     }

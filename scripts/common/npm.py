@@ -50,6 +50,21 @@ def read(tarball: Path, member: str) -> bytes:
         return found.read()
 
 
+def unpack(tarball: Path, folder: Path) -> None:
+    """All plain files of a tarball, into an empty `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(tarball, "r:gz") as archive:
+        for member in archive.getmembers():
+            parts = Path(member.name).parts[1:]
+            if not member.isfile() or ".." in parts or not parts:
+                continue
+            found = archive.extractfile(member)
+            assert found is not None
+            file = folder.joinpath(*parts)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(found.read())
+
+
 def _fetch(package: Package, folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:

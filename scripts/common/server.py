@@ -29,6 +29,7 @@ OWN_PREFIXES = (
     "API_",
     "LISTEN_",
     "WORKER_",
+    "WEBHOOK_",
     "LOG_",
     "HTTP_",
     "ISSUER_",
@@ -41,8 +42,11 @@ class CannotStart(Exception):
 
 
 @contextlib.contextmanager
-def deed_server(log: Path, url: Optional[str] = None) -> Iterator[Client]:
-    """A client with a platform key: of a fresh server, or of `url` with DEED_PLATFORM_KEY."""
+def deed_server(
+    log: Path, url: Optional[str] = None, variables: Optional[Dict[str, str]] = None
+) -> Iterator[Client]:
+    """A client with a platform key: of a fresh server with these further variables, or of `url` with
+    DEED_PLATFORM_KEY."""
     if url:
         key = os.environ.get("DEED_PLATFORM_KEY")
         if not key:
@@ -54,18 +58,18 @@ def deed_server(log: Path, url: Optional[str] = None) -> Iterator[Client]:
     data = Path(tempfile.mkdtemp(prefix="deed-"))
     data.chmod(0o711)
     try:
-        with _up(data, log) as client:
+        with _up(data, log, variables or {}) as client:
             yield client
     finally:
         shutil.rmtree(data, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _up(data: Path, log: Path) -> Iterator[Client]:
+def _up(data: Path, log: Path, variables: Dict[str, str]) -> Iterator[Client]:
     if not DEED.exists():
         raise CannotStart(f"{DEED} is missing; build it with: cargo build --release -p deed")
     api, worker = free_ports(2)
-    environment = _environment({"WORKER_LISTEN_ADDRESS": f"127.0.0.1:{worker}"})
+    environment = _environment({"WORKER_LISTEN_ADDRESS": f"127.0.0.1:{worker}", **variables})
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(

@@ -16,7 +16,8 @@ class Wrong(Exception):
 
 class Bench(NamedTuple):
     """What is before the judges: files with what was signed and with the API's description, and a
-    server with a record that an admin may read. They work in `folder`."""
+    server with a record that an admin may read. They work in `folder`. There are no `deliveries` of a server
+    that was not started here: it would not deliver to loopback."""
 
     folder: Path
     material: Path
@@ -24,6 +25,7 @@ class Bench(NamedTuple):
     statements: int
     record: str
     admin: Client
+    deliveries: Optional[Path]
 
 
 class Finding(NamedTuple):

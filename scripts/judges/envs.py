@@ -14,8 +14,10 @@ OLDEST = {
     "scitt-cose": (3, 10),
     "cwt": (3, 10),
     "rfc8785": (3, 8),
+    "http-message-signatures": (3, 10),
     "openapi-spec-validator": (3, 11),
     "schemathesis": (3, 11),
+    "standardwebhooks": (3, 9),
 }
 NEWEST_TRIED = 20
 INSTALL_SECONDS = 600

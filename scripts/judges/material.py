@@ -35,11 +35,12 @@ NOTES = [
 
 
 class Gathered(NamedTuple):
-    """What a server signed; a record of it, and an admin of its organisation."""
+    """What a server signed; a record of it, and an admin and an agent of its organisation."""
 
     signed: Dict[str, Json]
     record: str
     admin: Client
+    agent: Client
 
 
 def gather(platform: Client, name: str) -> Gathered:
@@ -70,7 +71,7 @@ def gather(platform: Client, name: str) -> Gathered:
         "coseKeySet": platform.get_bytes("/.well-known/scitt-keys").hex(),
         "statements": statements,
     }
-    return Gathered(signed, root, admin)
+    return Gathered(signed, root, admin, agent)
 
 
 def vectors() -> Dict[str, Json]:

@@ -18,6 +18,24 @@ CANONICALIZE = npm.Package(
     "4.0.0",
     "FEdXzwWs+N3rZqEqpqleiY9M1A6IAf9oo1zHFABnLW9FcJ/jzsu+G/Ks3Hq3FglmPKe80GeGBw8ZXLEnwPB0vQ==",
 )
+# The library, and what it needs.
+STANDARD_WEBHOOKS = [
+    npm.Package(
+        "standardwebhooks",
+        "1.1.1",
+        "bCbX9ZEyFkWPsRz7Bl3NuQUJohmwGSev/yhr7vhaGPlc4AfIrspIRa6cPTBuI1ItmrTDJ4d/S2hCsfe4+vQGnQ==",
+    ),
+    npm.Package(
+        "@stablelib/base64",
+        "1.0.1",
+        "1bnPQqSxSuc3Ii6MhBysoWCg58j97aUjuCSZrGSmDxNqtytIi0k8utUenAwTZN4V5mXXYGsVUI9zeBqy+jBOSQ==",
+    ),
+    npm.Package(
+        "fast-sha256",
+        "1.3.0",
+        "n11RGP/lrWEFI/bWdygLxhI+pVeo1ZYIVwvvPkW7azl/rOy+F3HYRZ2K5zeE9mmkhQppyv9sQFx0JM9UabnpPQ==",
+    ),
+]
 OLDEST_NODE = 18
 SHOWN_FAILURES = 3
 
@@ -34,14 +52,20 @@ def _in_environment(
     return hear
 
 
-def _canonicalize(bench: Bench) -> Finding:
-    """npm `canonicalize`, in Node.js."""
+def _node() -> str:
+    """Node.js, new enough."""
     node = shutil.which("node")
     if node is None:
         raise envs.Skipped("node is not installed")
     release = run([node, "--version"]).stdout.strip()
     if int(release.lstrip("v").split(".")[0]) < OLDEST_NODE:
         raise envs.Skipped(f"node is {release}, and it needs {OLDEST_NODE} or later")
+    return node
+
+
+def _canonicalize(bench: Bench) -> Finding:
+    """npm `canonicalize`, in Node.js."""
+    node = _node()
     tarball = npm.obtain(CANONICALIZE, bench.folder / "npm")
     # An .mjs file is an ECMAScript module wherever it lies.
     library = bench.folder / "npm" / f"canonicalize-{CANONICALIZE.version}.mjs"
@@ -49,6 +73,22 @@ def _canonicalize(bench: Bench) -> Finding:
     return _finding(
         [node, str(INSIDE / "canonicalize_judge.mjs"), str(bench.material), str(library)]
     )
+
+
+def _standard_webhooks(bench: Bench) -> Finding:
+    """npm `standardwebhooks`, in Node.js."""
+    node, deliveries = _node(), _deliveries(bench)
+    home = bench.folder / "npm" / "standardwebhooks"
+    for package in STANDARD_WEBHOOKS:
+        tarball = npm.obtain(package, bench.folder / "npm")
+        npm.unpack(tarball, home / "node_modules" / package.name)
+    return _finding([node, str(INSIDE / "standardwebhooks_judge.cjs"), str(deliveries), str(home)])
+
+
+def _deliveries(bench: Bench) -> Path:
+    if bench.deliveries is None:
+        raise envs.Skipped("there are no deliveries")
+    return bench.deliveries
 
 
 def _finding(command: List[str]) -> Finding:
@@ -86,6 +126,29 @@ JUDGES: List[Judge] = [
         "body hashes, canonical forms",
         "hashes",
         _canonicalize,
+    ),
+    Judge(
+        "standardwebhooks",
+        envs.version("standardwebhooks"),
+        "HMAC deliveries of webhooks",
+        "webhooks",
+        _in_environment("standardwebhooks", "standardwebhooks_judge.py", _deliveries),
+    ),
+    Judge(
+        "standardwebhooks (npm)",
+        STANDARD_WEBHOOKS[0].version,
+        "HMAC deliveries of webhooks",
+        "webhooks",
+        _standard_webhooks,
+    ),
+    Judge(
+        "http-message-signatures",
+        envs.version("http-message-signatures"),
+        "Ed25519 deliveries of webhooks (RFC 9421, RFC 9530)",
+        "webhooks",
+        _in_environment(
+            "http-message-signatures", "http_message_signatures_judge.py", _deliveries
+        ),
     ),
     Judge(
         "openapi-spec-validator",

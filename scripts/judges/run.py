@@ -7,10 +7,11 @@ one judge of signatures and one of body hashes was heard, else 1.
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,6 +22,7 @@ from common.paths import TARGET  # noqa: E402
 from common.server import CannotStart, deed_server  # noqa: E402
 
 import envs  # noqa: E402
+import hooks  # noqa: E402
 import material  # noqa: E402
 from bench import Bench, Finding, Judge, Wrong  # noqa: E402
 from panel import JUDGES  # noqa: E402
@@ -38,8 +40,10 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     try:
-        with deed_server(FOLDER / "deed.log", options.url) as platform:
-            bench = _gather(platform)
+        pki = None if options.url else _certificates()
+        variables = hooks.variables(pki) if pki else {}
+        with deed_server(FOLDER / "deed.log", options.url, variables) as platform:
+            bench = _gather(platform, pki)
             print(HEAD, flush=True)
             results = {judge.name: _hear(judge, bench) for judge in JUDGES}
     except (CannotStart, Refused, OSError, ValueError) as error:
@@ -48,7 +52,17 @@ def main() -> int:
     return _sum_up(results, bench, time.monotonic() - started)
 
 
-def _gather(platform: Client) -> Bench:
+def _certificates() -> Optional[hooks.Pki]:
+    """What an endpoint of webhooks needs; None where it cannot be made, and its judges are skipped."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        return hooks.certificates(FOLDER)
+    except (envs.Skipped, envs.CannotObtain, subprocess.SubprocessError) as why:
+        print(f"No deliveries of webhooks are judged: {why}", file=sys.stderr)
+        return None
+
+
+def _gather(platform: Client, pki: Optional[hooks.Pki]) -> Bench:
     """Has the server sign a variety of records; what it says is kept in files."""
     name = time.strftime("Judges %Y-%m-%d %H:%M:%S", time.gmtime())
     gathered = material.gather(platform, name)
@@ -58,7 +72,9 @@ def _gather(platform: Client) -> Bench:
     openapi.write_bytes(platform.get_bytes("/openapi.json"))
     statements = sum(len(group["statements"]) for group in sets)
     file = material.write(FOLDER, sets)
-    return Bench(FOLDER, file, openapi, statements, gathered.record, gathered.admin)
+    admin, record = gathered.admin, gathered.record
+    deliveries = hooks.gather(admin, gathered.agent, record, pki, FOLDER) if pki else None
+    return Bench(FOLDER, file, openapi, statements, record, admin, deliveries)
 
 
 def _hear(judge: Judge, bench: Bench) -> Dict[str, Any]:

@@ -124,6 +124,11 @@ impl Stack {
         Worker::start(&self.deed, &[]).await
     }
 
+    /// The same, with these further variables.
+    pub(crate) async fn worker_with(&self, variables: &[(&str, String)]) -> Result<Worker> {
+        Worker::start(&self.deed, variables).await
+    }
+
     /// A superuser's connection.
     pub(crate) fn sql(&self) -> &tokio_postgres::Client {
         self.database.sql()

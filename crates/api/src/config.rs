@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use deed_notify::address::Guard;
+
 /// A secret that never shows itself in `Debug`.
 #[derive(Clone)]
 pub struct Secret(pub Vec<u8>);
@@ -27,6 +29,9 @@ pub struct ApiConfig {
     pub append_queue: usize,
     /// Longest time an API key or a Type may be served from this process's memory.
     pub cache_max_age: Duration,
+    /// Addresses that stand in the URL of a webhook and are refused at once; names are checked by the
+    /// worker at each connect.
+    pub webhook_guard: Guard,
 }
 
 /// Limits of the HTTP server: every one is a bound on what one client can take.

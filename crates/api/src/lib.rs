@@ -43,6 +43,7 @@ impl App {
         let routes = endpoints::events::mount(routes);
         let routes = endpoints::auth::mount(routes);
         let routes = endpoints::admin::mount(routes);
+        let routes = endpoints::webhooks::mount(routes);
         let routes = endpoints::keys::mount(routes);
         let routes = endpoints::probes::mount(routes);
         let (router, document) = routes.finish();

@@ -54,6 +54,16 @@ impl<'a> NextSteps<'a> {
         self.add(scope, "POST", action, href, description)
     }
 
+    pub(crate) fn patch(
+        self,
+        scope: Scope,
+        action: &'static str,
+        href: impl Into<String>,
+        description: &'static str,
+    ) -> Self {
+        self.add(scope, "PATCH", action, href, description)
+    }
+
     fn add(
         mut self,
         scope: Scope,

@@ -30,6 +30,7 @@ pub(crate) struct IdempotencyKey(
         (name = "Events", description = "What has happened, in order"),
         (name = "Access", description = "Organisations, agents, API keys"),
         (name = "Verification", description = "Public keys"),
+        (name = "Webhooks", description = "Events, delivered to HTTPS endpoints"),
         (name = "Operations", description = "Probes and metrics"),
     ),
     components(schemas(crate::problem::Problem)),

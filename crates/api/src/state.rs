@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use deed_store::Store;
 use deed_store::append::Appender;
+use deed_store::webhooks::SecretSealer;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::secret::KeyHasher;
@@ -24,6 +25,7 @@ struct Shared {
     appender: Appender,
     hasher: KeyHasher,
     sealer: Sealer,
+    webhook_sealer: SecretSealer,
     cursors: Cursors,
     tail: Tail,
     callers: Callers,
@@ -41,6 +43,7 @@ impl App {
             appender: Appender::start(&store, config.append_queue),
             hasher: KeyHasher::new(&config.api_key_secret),
             sealer: Sealer::new(&config.api_key_secret),
+            webhook_sealer: SecretSealer::new(&config.api_key_secret.0),
             cursors: Cursors::new(store.event_key()),
             // Each may hold a connection for long; most are left to requests.
             tail: Tail::new((config.limits.max_connections / 4).max(1)),
@@ -92,6 +95,10 @@ impl App {
 
     pub(crate) fn tail(&self) -> &Tail {
         &self.shared.tail
+    }
+
+    pub(crate) fn webhook_sealer(&self) -> &SecretSealer {
+        &self.shared.webhook_sealer
     }
 
     pub(crate) fn callers(&self) -> &Callers {

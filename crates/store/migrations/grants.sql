@@ -5,7 +5,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
-    event_consumers TO {role};
+    event_consumers, webhooks, webhook_endpoints, webhook_deliveries TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
     checkpoints TO {role};
@@ -21,6 +21,13 @@ GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
 GRANT UPDATE (cron, kind, catch_up, last_tick, from_program) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
+GRANT INSERT, DELETE ON webhooks, webhook_endpoints, webhook_deliveries TO {role};
+GRANT UPDATE (url, event_types, format, description, secret, previous_secret, previous_until,
+    deleted_at) ON webhooks TO {role};
+GRANT UPDATE (due_at, leased, claimed_by, fence, paused_at, circuit, failures, last_success_at,
+    last_failure_at) ON webhook_endpoints TO {role};
+GRANT UPDATE (state, next_at, attempts, last_at, last_status, last_error, last_response, last_ms)
+    ON webhook_deliveries TO {role};
 GRANT UPDATE (complete, pending, settled, removed) ON event_stream TO {role};
 GRANT UPDATE (done) ON event_consumers TO {role};
 -- The newest number that was handed out; drawing one is the identity column's right.

@@ -30,6 +30,7 @@ pub mod transition;
 mod tx;
 pub mod types;
 pub mod upkeep;
+pub mod webhooks;
 
 pub use clock::Clock;
 pub use config::StoreConfig;

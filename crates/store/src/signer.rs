@@ -90,6 +90,15 @@ impl Signer {
         self.complete(Unsigned::new(claims, &self.thumbprint, body_hash))
     }
 
+    /// Signs the base of an HTTP message signature (RFC 9421). It begins with a quotation mark, an entry's
+    /// signed structure with a CBOR array: one can never stand for the other.
+    #[must_use]
+    pub fn sign_http(&self, unsigned: &deed_notify::signature::http::Unsigned) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes.copy_from_slice(self.pair.sign(unsigned.base().as_bytes()).as_ref());
+        bytes
+    }
+
     /// Signs a statement that was prepared under this key's thumbprint.
     #[must_use]
     pub fn complete(&self, unsigned: Unsigned) -> Entry {

@@ -19,6 +19,7 @@
 //! ```
 
 mod database;
+pub mod endpoint;
 mod instance;
 mod process;
 mod server;

@@ -10,6 +10,7 @@ mod kind;
 mod replica;
 mod runner;
 mod schedules;
+mod webhooks;
 
 pub use health::health;
 pub use jobs::kinds;
@@ -17,3 +18,4 @@ pub use kind::{Backoff, Handler, JobError, Kind};
 pub use replica::attend;
 pub use runner::{Worker, WorkerConfig};
 pub use schedules::SCHEDULES;
+pub use webhooks::{WebhookConfig, Webhooks};

@@ -37,6 +37,10 @@ pub enum Scope {
     SystemRead,
     /// Replay dead jobs.
     JobsWrite,
+    /// Read webhooks and their deliveries (never their secrets).
+    WebhooksRead,
+    /// Make, change, test and delete webhooks; replay deliveries.
+    WebhooksWrite,
 }
 
 impl Scope {
@@ -60,6 +64,8 @@ impl Scope {
             Self::KeysWrite => "keys:write",
             Self::SystemRead => "system:read",
             Self::JobsWrite => "jobs:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }
@@ -80,7 +86,7 @@ pub struct Profile {
 use Scope::{
     AgentsLookup, AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead,
     OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead,
-    TypesWrite,
+    TypesWrite, WebhooksRead, WebhooksWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -97,6 +103,8 @@ pub const PROFILES: [Profile; 9] = [
             TypesRead,
             AgentsLookup,
             EventsRead,
+            WebhooksRead,
+            WebhooksWrite,
         ],
     },
     Profile {
@@ -128,6 +136,8 @@ pub const PROFILES: [Profile; 9] = [
             AgentsWrite,
             KeysRead,
             KeysWrite,
+            WebhooksRead,
+            WebhooksWrite,
         ],
     },
     Profile {
@@ -140,7 +150,15 @@ pub const PROFILES: [Profile; 9] = [
         name: "admin-observer",
         role: Role::Admin,
         description: "read everything inside one organisation",
-        scopes: &[RecordsRead, TypesRead, AgentsLookup, EventsRead, AgentsRead, KeysRead],
+        scopes: &[
+            RecordsRead,
+            TypesRead,
+            AgentsLookup,
+            EventsRead,
+            AgentsRead,
+            KeysRead,
+            WebhooksRead,
+        ],
     },
     Profile {
         name: "admin-auditor",
@@ -166,13 +184,24 @@ pub const PROFILES: [Profile; 9] = [
             KeysWrite,
             SystemRead,
             JobsWrite,
+            WebhooksRead,
+            WebhooksWrite,
         ],
     },
     Profile {
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
+        scopes: &[
+            RecordsRead,
+            TypesRead,
+            EventsRead,
+            OrgsRead,
+            AgentsRead,
+            KeysRead,
+            SystemRead,
+            WebhooksRead,
+        ],
     },
 ];
 

@@ -8,3 +8,4 @@ pub(crate) mod keys;
 pub(crate) mod probes;
 pub(crate) mod records;
 pub(crate) mod types;
+pub(crate) mod webhooks;

@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 24] = [
+const READS: [(&str, &[&str]); 27] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -53,6 +53,12 @@ const READS: [(&str, &[&str]); 24] = [
         &["/v1/records/{record}/audit-export", "/v1/records/{record}/audit-export?scope=tree"],
     ),
     ("/v1/types", &["/v1/types", "/v1/types?orgId={org}"]),
+    ("/v1/webhooks", &["/v1/webhooks", "/v1/webhooks?orgId={org}"]),
+    ("/v1/webhooks/{id}", &["/v1/webhooks/{hook}"]),
+    (
+        "/v1/webhooks/{id}/deliveries",
+        &["/v1/webhooks/{hook}/deliveries", "/v1/webhooks/{hook}/deliveries?status=pending"],
+    ),
 ];
 /// What only the platform reads.
 const PLATFORM_READS: [&str; 5] = [
@@ -76,7 +82,7 @@ const TYPE_READS: [(&str, &[&str]); 2] = [
     ("/v1/types/_blank", &["/v1/types/_blank"]),
 ];
 /// What every mutation would do to A's things.
-const MUTATIONS: [(&str, &str, &str); 22] = [
+const MUTATIONS: [(&str, &str, &str); 31] = [
     ("/v1/records/{id}/notes", "/v1/records/{record}/notes", r#"{"text":"not mine"}"#),
     ("/v1/records/{id}/amend", "/v1/records/{gated}/amend", r#"{"criteria":{}}"#),
     ("/v1/records/{id}/propose", "/v1/records/{gated}/propose", "{}"),
@@ -111,6 +117,31 @@ const MUTATIONS: [(&str, &str, &str); 22] = [
     ("/v1/admin/api-keys", "/v1/admin/api-keys", r#"{"role":"agent","agentId":"{agent}"}"#),
     ("/v1/admin/api-keys/{id}/revoke", "/v1/admin/api-keys/{key}/revoke", "{}"),
     ("/v1/admin/api-keys/{id}/rotate", "/v1/admin/api-keys/{key}/rotate", "{}"),
+    (
+        "/v1/webhooks",
+        "/v1/webhooks",
+        r#"{"url":"https://example.org/","eventTypes":["*"],"orgId":"{org}"}"#,
+    ),
+    ("/v1/webhooks/{id}", "/v1/webhooks/{hook}", "{}"),
+    ("/v1/webhooks/{id}/rotate-secret", "/v1/webhooks/{hook}/rotate-secret", "{}"),
+    ("/v1/webhooks/{id}/pause", "/v1/webhooks/{hook}/pause", "{}"),
+    ("/v1/webhooks/{id}/resume", "/v1/webhooks/{hook}/resume", "{}"),
+    ("/v1/webhooks/{id}/test", "/v1/webhooks/{hook}/test", "{}"),
+    (
+        "/v1/webhooks/{id}/replay",
+        "/v1/webhooks/{hook}/replay",
+        r#"{"from":"2020-01-01T00:00:00Z","to":"2030-01-01T00:00:00Z"}"#,
+    ),
+    (
+        "/v1/webhooks/{id}/deliveries/{deliveryId}/replay",
+        "/v1/webhooks/{hook}/deliveries/{delivery}/replay",
+        "{}",
+    ),
+    (
+        "/v1/webhooks/{id}/deliveries/{deliveryId}/replay",
+        "/v1/webhooks/{own}/deliveries/{delivery}/replay",
+        "{}",
+    ),
 ];
 /// Mutations that name nothing of another organisation, or are the platform's; records are tested
 /// by themselves because they are refused with 422.
@@ -124,6 +155,8 @@ struct Things {
     child: String,
     gated: String,
     key: String,
+    hook: String,
+    delivery: String,
 }
 
 impl Things {
@@ -144,7 +177,12 @@ impl Things {
         let work = json!({ "type": "own-work-v1", "criteria": { "what": "secret-work" } });
         let gated = text(&app.post(&org.agent, "/v1/records", work).await.ok(201), "/record/id");
         let key = text(&app.get(&org.agent, "/v1/auth/me").await.ok(200), "/apiKeyId");
-        Self { org, record: root, child, gated, key }
+        let wanted = json!({ "url": "https://secret-hook.example/", "eventTypes": ["*"] });
+        let made = app.post(&org.admin, "/v1/webhooks", wanted).await.ok(201);
+        let hook = text(&made, "/webhook/id");
+        let tested = app.post(&org.admin, format!("/v1/webhooks/{hook}/test"), json!({})).await;
+        let delivery = text(&tested.ok(202), "/deliveryId");
+        Self { org, record: root, child, gated, key, hook, delivery }
     }
 
     fn fill(&self, template: &str) -> String {
@@ -154,11 +192,13 @@ impl Things {
             .replace("{record}", &self.record)
             .replace("{gated}", &self.gated)
             .replace("{key}", &self.key)
+            .replace("{hook}", &self.hook)
+            .replace("{delivery}", &self.delivery)
     }
 
     /// Whether a text shows anything of A, apart from what the request itself said.
     fn shown_in(&self, text: &str) -> bool {
-        let of_org = [&self.org.id, &self.org.agent_id, &self.key];
+        let of_org = [&self.org.id, &self.org.agent_id, &self.key, &self.hook, &self.delivery];
         let records = [&self.record, &self.child, &self.gated];
         let words = [
             "own-type-v1",
@@ -168,6 +208,7 @@ impl Things {
             "secret-note",
             "secret-child",
             "secret-work",
+            "secret-hook",
         ];
         of_org.into_iter().chain(records).any(|id| text.contains(id.as_str()))
             || words.into_iter().any(|word| text.contains(word))
@@ -198,7 +239,9 @@ async fn no_read_route_shows_another_organisation() {
                 assert!(!a.shown_in(&body), "{route}: {} shows {body}", answer.asked);
                 // A's ids in the path are not found; other routes answer with what is B's.
                 let fails = matches!(answer.status.as_u16(), 403 | 404);
-                let names_a = request.contains("{record}/") || request.ends_with("{record}");
+                let names_a = ["{record}", "{hook}"]
+                    .iter()
+                    .any(|id| request.contains(&format!("{id}/")) || request.ends_with(id));
                 if names_a && !request.contains('=') && !fails {
                     panic!("{} is {}", answer.asked, answer.status);
                 }
@@ -235,15 +278,26 @@ async fn no_mutation_touches_another_organisation() {
     let a = Things::make(&app).await;
     let b = app.org("b").await;
     let mutations = operations(&app.openapi).into_iter().filter(|o| o.method != Method::GET);
-    let generated: BTreeSet<String> = mutations.map(|o| o.path).collect();
+    let mutations: Vec<_> = mutations.collect();
+    let generated: BTreeSet<String> = mutations.iter().map(|o| o.path.clone()).collect();
     let known = MUTATIONS.iter().map(|(route, ..)| *route).chain(OTHER_MUTATIONS);
     assert_eq!(generated, known.map(str::to_owned).collect(), "add the new route here");
+    let wanted = json!({ "url": "https://example.org/", "eventTypes": ["*"] });
+    let own = app.post(&b.admin, "/v1/webhooks", wanted).await.ok(201);
+    let own = text(&own, "/webhook/id");
     let before = state(&app).await;
-    for (_, path, body) in MUTATIONS {
+    for (route, path, body) in MUTATIONS {
         let body: Value = serde_json::from_str(&a.fill(body)).unwrap();
-        let answer = app.post(&b.admin, a.fill(path), body).await;
-        answer.problem(404, "not-found");
-        assert!(!a.shown_in(&answer.text()), "{}", answer.text());
+        for operation in &mutations {
+            if operation.path != route {
+                continue;
+            }
+            let path = a.fill(path).replace("{own}", &own);
+            let call = app.call(operation.method.clone(), path).key(&b.admin).json(&body);
+            let answer = call.send().await;
+            answer.problem(404, "not-found");
+            assert!(!a.shown_in(&answer.text()), "{}", answer.text());
+        }
     }
     let mut delegated = record("x");
     delegated["parentRecordId"] = json!(a.record);
@@ -271,7 +325,10 @@ async fn state(app: &TestApp) -> String {
         (SELECT count(*) FROM vault_entries), (SELECT count(*) FROM agents),
         (SELECT count(*) FROM record_types), (SELECT count(*) FROM api_keys),
         (SELECT count(*) FROM record_types WHERE disabled_at IS NOT NULL),
-        (SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL OR expires_at IS NOT NULL))";
+        (SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL OR expires_at IS NOT NULL),
+        (SELECT jsonb_agg(w ORDER BY id) FROM webhooks w),
+        (SELECT jsonb_agg(e ORDER BY webhook_id) FROM webhook_endpoints e),
+        (SELECT jsonb_agg(d ORDER BY id) FROM webhook_deliveries d))";
     app.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 

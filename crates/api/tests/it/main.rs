@@ -23,3 +23,4 @@ mod scopes;
 mod system;
 mod type_rules;
 mod types;
+mod webhooks;

@@ -120,8 +120,8 @@ async fn serve_all(
     let stop_worker = CancellationToken::new();
     let health = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
     let worker = tokio::spawn(worker::work(
+        worker::worker(settings, &store, &api_key_secret)?,
         store.clone(),
-        settings.worker(),
         limits.clone(),
         metrics,
         health,

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use deed_api::HttpLimits;
 use deed_api::serve::serve;
+use deed_api::{HttpLimits, Secret};
 use deed_store::Store;
 use deed_store::replicas::Tier;
-use deed_worker::{Worker, WorkerConfig};
+use deed_worker::{Webhooks, Worker};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::{Environment, Process, Settings};
 use crate::{commands, signals, telemetry};
@@ -30,26 +31,38 @@ pub(crate) async fn run() -> Result<ExitCode> {
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let (config, limits) = (settings.worker(), settings.http_limits());
-    work(store.clone(), config, limits, metrics, listener, shutdown).await?;
+    let limits = settings.http_limits();
+    let worker = worker(&settings, &store, &settings.api_key_secret())?;
+    work(worker, store.clone(), limits, metrics, listener, shutdown).await?;
     store.close();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
+/// A worker for everything there is, known as a new replica.
+pub(crate) fn worker(
+    settings: &Settings,
+    store: &Store,
+    api_key_secret: &Secret,
+) -> Result<(Worker, Uuid)> {
+    let id = store.new_replica();
+    let worker = Worker::new(store.clone(), id, deed_worker::kinds(), settings.worker());
+    let webhooks = Webhooks::new(settings.webhooks_with(api_key_secret)?)?;
+    Ok((worker.with_webhooks(webhooks), id))
+}
+
 /// Works, and answers on the health port, until `shutdown`; then finishes or gives back what is in
 /// hand.
 pub(crate) async fn work(
+    (worker, id): (Worker, Uuid),
     store: Store,
-    config: WorkerConfig,
     limits: HttpLimits,
     metrics: PrometheusHandle,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let (id, draining) = (store.new_replica(), Arc::new(AtomicBool::new(false)));
+    let draining = Arc::new(AtomicBool::new(false));
     let presence = commands::Presence::begin(&store, id, Tier::Worker, Arc::clone(&draining));
-    let worker = Worker::new(store.clone(), id, deed_worker::kinds(), config);
     let working = tokio::spawn(worker.run(Arc::clone(&draining), shutdown.clone()));
     let health = deed_worker::health(store, metrics, Arc::clone(&draining));
     // Without its health port a worker would be restarted anyway, and one that only answers there

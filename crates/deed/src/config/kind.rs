@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use deed_api::Secret;
 use deed_store::Signer;
+use ipnet::IpNet;
 
 /// Fewest bytes of `API_KEY_SECRET`: the strength of HMAC-SHA-256.
 const MIN_PEPPER_BYTES: usize = 32;
@@ -25,6 +26,10 @@ pub(crate) enum Kind {
     HttpUrl,
     /// An address to listen on.
     Address,
+    /// Addresses with ports, separated by commas.
+    Addresses,
+    /// Networks in CIDR notation, separated by commas.
+    Networks,
     /// A PostgreSQL role.
     Role,
     /// A path.
@@ -47,6 +52,8 @@ pub(crate) enum Value {
     Secret(Secret),
     Text(String),
     Address(SocketAddr),
+    Addresses(Vec<SocketAddr>),
+    Networks(Vec<IpNet>),
     Path(PathBuf),
     Count(usize),
     Duration(Duration),
@@ -77,6 +84,12 @@ impl Kind {
                 .to_owned(),
             Self::Address => "an IP address and a port like 127.0.0.1:8420 or [::]:8420; port 0 \
                               takes a free one"
+                .to_owned(),
+            Self::Addresses => "IP addresses with ports like 10.0.0.53:53,[fd00::53]:53, \
+                                separated by commas"
+                .to_owned(),
+            Self::Networks => "networks in CIDR notation like 10.1.0.0/16,fd00:1::/32, separated \
+                               by commas, without bits beyond the prefix"
                 .to_owned(),
             Self::Role => "the name of a PostgreSQL role, 1 to 63 bytes".to_owned(),
             Self::Path => "a path".to_owned(),
@@ -113,6 +126,13 @@ impl Kind {
             }
             Self::HttpUrl => is_http_url(text).then(|| Value::Text(text.to_owned())),
             Self::Address => text.parse().ok().map(Value::Address),
+            Self::Addresses => list(text).map(Value::Addresses),
+            Self::Networks => {
+                let networks = list::<IpNet>(text)?;
+                // 10.1.2.3/8 opens more than whoever wrote it may mean.
+                let exact = networks.iter().all(|network| *network == network.trunc());
+                exact.then_some(Value::Networks(networks))
+            }
             Self::Role => (1..=63).contains(&text.len()).then(|| Value::Text(text.to_owned())),
             Self::Path => (!text.is_empty()).then(|| Value::Path(text.into())),
             Self::Count(min, max) => {
@@ -132,6 +152,11 @@ impl Kind {
 
 fn secret(text: &str) -> Value {
     Value::Secret(Secret(text.as_bytes().to_vec()))
+}
+
+/// What commas separate; at least one.
+fn list<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split(',').map(|part| part.trim().parse().ok()).collect()
 }
 
 /// Digits only: `parse` alone would also take a plus sign.
@@ -253,6 +278,20 @@ mod tests {
             "https://exam ple.org",
         ] {
             assert!(Kind::HttpUrl.read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_and_addresses_are_exact() {
+        let networks = Kind::Networks.read("10.1.0.0/16, fd00:1::/32");
+        assert!(matches!(networks, Some(Value::Networks(all)) if all.len() == 2));
+        for text in ["", "10.1.0.0", "10.1.2.3/8", "10.0.0.0/33", "10.0.0.0/8,", "localhost/8"] {
+            assert!(Kind::Networks.read(text).is_none(), "{text}");
+        }
+        let addresses = Kind::Addresses.read("127.0.0.1:53,[::1]:5353");
+        assert!(matches!(addresses, Some(Value::Addresses(all)) if all.len() == 2));
+        for text in ["", "127.0.0.1", "dns.example.org:53", "127.0.0.1:53,"] {
+            assert!(Kind::Addresses.read(text).is_none(), "{text}");
         }
     }
 

@@ -1,8 +1,12 @@
 //! From settings to what each part of the program takes: one structure for each concern.
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use deed_api::{ApiConfig, HttpLimits, Secret};
+use deed_notify::address::Guard;
 use deed_store::StoreConfig;
-use deed_worker::WorkerConfig;
+use deed_worker::{WebhookConfig, WorkerConfig};
 
 use super::kind::Value;
 use super::settings::Settings;
@@ -96,6 +100,7 @@ impl Settings {
             limits: self.http_limits(),
             append_queue: self.count(&table::APPEND_QUEUE),
             cache_max_age: self.duration(&table::CACHE_MAX_AGE),
+            webhook_guard: self.webhook_guard(),
         }
     }
 
@@ -124,6 +129,27 @@ impl Settings {
             lease: self.duration(&table::WORKER_LEASE),
             drain_timeout: self.duration(&table::WORKER_DRAIN_TIMEOUT),
         }
+    }
+
+    fn webhook_guard(&self) -> Guard {
+        Guard::new(self.networks(&table::WEBHOOK_ALLOWED_NETWORKS))
+    }
+
+    /// Deliveries to webhooks, with a secret that the caller knows.
+    ///
+    /// # Errors
+    /// When the file of certificate authorities cannot be read.
+    pub(crate) fn webhooks_with(&self, api_key_secret: &Secret) -> anyhow::Result<WebhookConfig> {
+        let read = |path: PathBuf| {
+            std::fs::read(&path).with_context(|| format!("WEBHOOK_CA_FILE {}", path.display()))
+        };
+        Ok(WebhookConfig {
+            guard: self.webhook_guard(),
+            extra_ca: self.path(&table::WEBHOOK_CA_FILE).map(read).transpose()?,
+            name_servers: self.addresses(&table::WEBHOOK_DNS_SERVERS),
+            concurrency: self.count(&table::WEBHOOK_CONCURRENCY),
+            server_secret: api_key_secret.0.clone(),
+        })
     }
 
     /// How events are logged.

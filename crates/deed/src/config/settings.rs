@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deed_api::Secret;
+use ipnet::IpNet;
 
 use super::environment::Environment;
 use super::fault::{Fault, Faults};
@@ -104,6 +105,22 @@ impl Settings {
         match self.value(variable) {
             Some(Value::Address(address)) => *address,
             _ => not_read(variable),
+        }
+    }
+
+    /// None, when it is not set.
+    pub(super) fn addresses(&self, variable: &Variable) -> Vec<SocketAddr> {
+        match self.value(variable) {
+            Some(Value::Addresses(addresses)) => addresses.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// None, when it is not set.
+    pub(super) fn networks(&self, variable: &Variable) -> Vec<IpNet> {
+        match self.value(variable) {
+            Some(Value::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
         }
     }
 

@@ -8,8 +8,18 @@ use super::variable::{Concern, Default, Process, Variable};
 
 /// Prefixes that belong to Deed: a variable that has one and is not in the table is refused,
 /// because a misspelt setting that is silently ignored is a setting that is not in force.
-pub(crate) const PREFIXES: [&str; 9] =
-    ["DATABASE_", "DEED_", "VAULT_", "API_", "LISTEN_", "WORKER_", "LOG_", "HTTP_", "ISSUER_"];
+pub(crate) const PREFIXES: [&str; 10] = [
+    "DATABASE_",
+    "DEED_",
+    "VAULT_",
+    "API_",
+    "LISTEN_",
+    "WORKER_",
+    "WEBHOOK_",
+    "LOG_",
+    "HTTP_",
+    "ISSUER_",
+];
 
 /// Variables of other programs that share a prefix: our own tests, HTTP proxies, HashiCorp Vault,
 /// systemd's socket activation.
@@ -30,7 +40,7 @@ pub(crate) const FOREIGN: [&str; 13] = [
 ];
 
 /// All variables, in the order of the documentation.
-pub(crate) static TABLE: [&Variable; 30] = [
+pub(crate) static TABLE: [&Variable; 34] = [
     &DATABASE_URL,
     &DATABASE_MIGRATION_URL,
     &DATABASE_APP_ROLE,
@@ -57,6 +67,10 @@ pub(crate) static TABLE: [&Variable; 30] = [
     &WORKER_CONCURRENCY,
     &WORKER_LEASE,
     &WORKER_DRAIN_TIMEOUT,
+    &WEBHOOK_ALLOWED_NETWORKS,
+    &WEBHOOK_CA_FILE,
+    &WEBHOOK_DNS_SERVERS,
+    &WEBHOOK_CONCURRENCY,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &DEED_POSTGRES_BIN,
@@ -188,9 +202,10 @@ pub(crate) static API_KEY_SECRET: Variable = Variable {
     name: "API_KEY_SECRET",
     concern: Concern::Identity,
     kind: Kind::Pepper,
-    used_by: &[Api, Keys],
-    about: "API keys are stored as HMACs under this secret. With another secret no API key is \
-            recognised any more.",
+    used_by: &[Api, Worker, Keys],
+    about: "API keys are stored as HMACs under this secret, and the secrets of webhooks are sealed \
+            with it. With another secret no API key is recognised any more, and no webhook with a \
+            secret is delivered until that is rotated.",
     ..BASE
 };
 
@@ -339,6 +354,47 @@ pub(crate) static WORKER_DRAIN_TIMEOUT: Variable = Variable {
     used_by: &[Worker, Up],
     about: "After SIGTERM: how long jobs in hand may take before they are dropped and given back \
             to the queue.",
+    ..BASE
+};
+
+pub(crate) static WEBHOOK_ALLOWED_NETWORKS: Variable = Variable {
+    name: "WEBHOOK_ALLOWED_NETWORKS",
+    concern: Concern::Webhooks,
+    kind: Kind::Networks,
+    default: Default::Otherwise("the public internet only"),
+    used_by: &[Api, Worker, Up],
+    about: "Networks to which webhooks may be delivered although they are private.",
+    ..BASE
+};
+
+pub(crate) static WEBHOOK_CA_FILE: Variable = Variable {
+    name: "WEBHOOK_CA_FILE",
+    concern: Concern::Webhooks,
+    kind: Kind::Path,
+    default: Default::Otherwise("the system's certificate authorities alone"),
+    used_by: &[Worker, Up],
+    about: "PEM file of certificate authorities that may vouch for endpoints too.",
+    ..BASE
+};
+
+pub(crate) static WEBHOOK_DNS_SERVERS: Variable = Variable {
+    name: "WEBHOOK_DNS_SERVERS",
+    concern: Concern::Webhooks,
+    kind: Kind::Addresses,
+    default: Default::Otherwise("those of `/etc/resolv.conf`"),
+    used_by: &[Worker, Up],
+    about: "Name servers that resolve the names of endpoints. One outside your network does not \
+            know its names, which is one more wall between webhooks and your network.",
+    ..BASE
+};
+
+pub(crate) static WEBHOOK_CONCURRENCY: Variable = Variable {
+    name: "WEBHOOK_CONCURRENCY",
+    concern: Concern::Webhooks,
+    kind: Kind::Count(1, 10_000),
+    default: Default::Value("128"),
+    used_by: &[Worker, Up],
+    about: "Most endpoints that a worker delivers to at once, with up to 8 requests each.",
     ..BASE
 };
 

@@ -48,6 +48,7 @@ pub(crate) enum Concern {
     Api,
     Http,
     Worker,
+    Webhooks,
     Log,
     Embedded,
 }
@@ -86,12 +87,13 @@ impl fmt::Display for Process {
 
 impl Concern {
     /// All, in the order of the documentation.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Database,
         Self::Identity,
         Self::Api,
         Self::Http,
         Self::Worker,
+        Self::Webhooks,
         Self::Log,
         Self::Embedded,
     ];
@@ -113,6 +115,10 @@ impl Concern {
                 "Bounds on what one client can take. They hold for API and worker alike.",
             ),
             Self::Worker => ("Worker", "The port on which a worker process reports its health."),
+            Self::Webhooks => (
+                "Webhooks",
+                "Where deliveries may go; [operations/webhooks.md](operations/webhooks.md) tells more.",
+            ),
             Self::Log => ("Log", "Logs go to standard error, one event a line."),
             Self::Embedded => ("Embedded PostgreSQL", "Read by `deed up` only."),
         }

@@ -10,6 +10,7 @@ mod keys;
 mod processes;
 mod up;
 mod verify;
+mod webhooks;
 
 use std::time::Duration;
 

@@ -10,13 +10,13 @@ use crate::http::{ask, post, send};
 use crate::{DEADLINE, keys};
 
 /// A deployment: a database and the environment of its processes.
-struct Deployment {
+pub(crate) struct Deployment {
     database: TestDatabase,
-    variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 impl Deployment {
-    async fn migrated() -> Self {
+    pub(crate) async fn migrated() -> Self {
         let database = TestDatabase::create().await;
         let mut variables = keys::generated();
         for (name, value) in [
@@ -38,14 +38,14 @@ impl Deployment {
         deployment
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         let variables: Vec<_> =
             self.variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         deed(arguments, &variables)
     }
 
     /// Starts a process that serves; gives it with its address.
-    async fn start(&self, command: &str) -> (Process, SocketAddr) {
+    pub(crate) async fn start(&self, command: &str) -> (Process, SocketAddr) {
         let mut builder = Process::builder(env!("CARGO_BIN_EXE_deed")).arg(command);
         for (name, value) in &self.variables {
             builder = builder.env(name, value);
@@ -57,7 +57,7 @@ impl Deployment {
     }
 
     /// That no secret is in what a process wrote.
-    fn assert_discreet(&self, output: &[String], more: &[&str]) {
+    pub(crate) fn assert_discreet(&self, output: &[String], more: &[&str]) {
         let passwords = [&self.database.urls().app, &self.database.urls().owner];
         let passwords = passwords.map(|url| url.split([':', '@']).nth(2).unwrap());
         let secrets = self.variables.iter().map(|(_, value)| value.as_str()).take(2);

@@ -9,7 +9,7 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 23] = [
     ("agents", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
     ("checkpoints", "INSERT SELECT"),
@@ -30,8 +30,11 @@ const TABLES: [(&str, &str); 20] = [
     ("settlement_signals", "INSERT SELECT"),
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
+    ("webhook_deliveries", "DELETE INSERT SELECT"),
+    ("webhook_endpoints", "DELETE INSERT SELECT"),
+    ("webhooks", "DELETE INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 9] = [
+const UPDATES: [(&str, &str); 12] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("event_consumers", "done"),
     ("event_stream", "complete pending removed settled"),
@@ -46,6 +49,18 @@ const UPDATES: [(&str, &str); 9] = [
     ),
     ("replicas", "draining heartbeat_at"),
     ("schedules", "catch_up cron from_program kind last_tick"),
+    (
+        "webhook_deliveries",
+        "attempts last_at last_error last_ms last_response last_status next_at state",
+    ),
+    (
+        "webhook_endpoints",
+        "circuit claimed_by due_at failures fence last_failure_at last_success_at leased paused_at",
+    ),
+    (
+        "webhooks",
+        "deleted_at description event_types format previous_secret previous_until secret url",
+    ),
 ];
 const FUNCTIONS: [&str; 4] =
     ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];

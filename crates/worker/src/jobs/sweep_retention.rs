@@ -16,6 +16,10 @@ const DEAD_DAYS: i32 = 90;
 const EVENT_DAYS: i32 = 30;
 /// Days for which a tick is kept; the newest of a schedule always is.
 const TICK_DAYS: i32 = 30;
+/// Days for which a delivery to a webhook is tried or waits for its turn.
+const PENDING_DAYS: i32 = 7;
+/// Days for which a delivery can be looked at and replayed.
+const DELIVERY_DAYS: i32 = 30;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
     let mut page = Some(0);
@@ -25,5 +29,9 @@ pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> 
     while store.sweep_dead_jobs(DEAD_DAYS, BATCH).await? == BATCH {}
     while store.sweep_ticks(TICK_DAYS, BATCH).await? == BATCH {}
     while paced(store.sweep_events(EVENT_DAYS, BATCH)).await? == BATCH {}
+    while paced(store.expire_webhook_deliveries(PENDING_DAYS, BATCH)).await? == BATCH {}
+    while paced(store.sweep_webhook_deliveries(DELIVERY_DAYS, BATCH)).await? == BATCH {}
+    while paced(store.sweep_deleted_webhooks(BATCH)).await? == BATCH {}
+    store.remove_deleted_webhooks(BATCH).await?;
     Ok(())
 }

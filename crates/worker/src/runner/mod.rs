@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 use self::hands::Hands;
 use crate::kind::Kind;
-use crate::schedules;
+use crate::webhooks::Webhooks;
+use crate::{schedules, webhooks};
 
 /// What an operator decides about a worker.
 #[derive(Debug, Clone)]
@@ -44,20 +45,27 @@ pub struct Worker {
     id: Uuid,
     kinds: Arc<[Kind]>,
     config: WorkerConfig,
+    webhooks: Option<Webhooks>,
 }
 
 impl Worker {
     /// A worker that does jobs of these kinds, known as the replica `id`.
     #[must_use]
     pub fn new(store: Store, id: Uuid, kinds: Vec<Kind>, config: WorkerConfig) -> Self {
-        Self { store, id, kinds: kinds.into(), config }
+        Self { store, id, kinds: kinds.into(), config, webhooks: None }
+    }
+
+    /// Delivers webhooks too.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks: Some(webhooks), ..self }
     }
 
     /// Works until `stop`. Then it claims nothing more, gives the jobs in hand
     /// [`WorkerConfig::drain_timeout`] to end, drops the rest and gives them back to the queue.
     /// `draining` is true from then on.
     pub async fn run(self, draining: Arc<AtomicBool>, stop: CancellationToken) {
-        let Self { store, id, kinds, config } = self;
+        let Self { store, id, kinds, config, webhooks } = self;
         let (outcomes, settling) = mpsc::channel(OUTCOMES);
         let hands = Arc::new(Hands::new(kinds, config.concurrency, outcomes));
         let upkeep = CancellationToken::new();
@@ -70,12 +78,20 @@ impl Worker {
         let keep = keep::run(store.clone(), Arc::clone(&hands), config.lease, upkeep.clone());
         tasks.spawn(halting(keep, &halt));
         tasks.spawn(halting(schedules::run(store.clone(), id, stop.clone()), &halt));
+        let delivering = webhooks.map(|webhooks| {
+            let run = webhooks::run(store.clone(), id, webhooks, config.clone(), halt.clone());
+            tokio::spawn(halting(run, &halt))
+        });
         claim::run(&store, id, &hands, config.lease, &halt).await;
 
         draining.store(true, std::sync::atomic::Ordering::Release);
         hands.tasks.close();
         if timeout(config.drain_timeout, hands.tasks.wait()).await.is_err() {
             give_back(&store, &hands).await;
+        }
+        if let Some(delivering) = delivering {
+            // It bounds its own end, which began with this one's.
+            let _ = delivering.await;
         }
         // With the last sender gone, the settling ends after the last outcome.
         hands.close();
