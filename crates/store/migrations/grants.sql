@@ -4,10 +4,10 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints,
-    checkpoint_progress TO {role};
+    checkpoint_progress, anchor_batches, anchors, anchored, audits TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
-    checkpoints TO {role};
+    checkpoints, anchor_batches, anchors, anchored, audits TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,
@@ -19,6 +19,8 @@ GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
 GRANT UPDATE (cron, kind, catch_up, last_tick) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
+GRANT UPDATE (complete, fault, checked_at) ON anchors TO {role};
+GRANT UPDATE (state, verdict, cursor, progress, findings, started_at, finished_at) ON audits TO {role};
 GRANT UPDATE (done, horizon, settled) ON checkpoint_progress TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};

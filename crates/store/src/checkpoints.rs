@@ -51,6 +51,12 @@ impl Store {
     }
 }
 
+/// Waits until nobody signs, and keeps others from it for the rest of the transaction.
+pub(crate) async fn hold(tx: Tx<'_>) -> Result<(), Error> {
+    tx.client.query_one(PROGRESS, &[]).await?;
+    Ok(())
+}
+
 async fn batch(store: &Store, tx: Tx<'_>, limit: i64) -> Result<usize, Error> {
     let row = tx.client.query_one(PROGRESS, &[]).await?;
     let (done, horizon, settled): (i64, i64, bool) = (row.get(0), row.get(1), row.get(2));

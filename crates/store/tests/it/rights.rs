@@ -9,9 +9,13 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 23] = [
     ("agents", "INSERT SELECT"),
+    ("anchor_batches", "INSERT SELECT"),
+    ("anchored", "INSERT SELECT"),
+    ("anchors", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
+    ("audits", "INSERT SELECT"),
     ("checkpoint_progress", "SELECT"),
     ("checkpoints", "INSERT SELECT"),
     ("events", "INSERT SELECT"),
@@ -30,8 +34,10 @@ const TABLES: [(&str, &str); 19] = [
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 8] = [
+const UPDATES: [(&str, &str); 10] = [
+    ("anchors", "checked_at complete fault"),
     ("api_keys", "expires_at replaced_by revoked_at"),
+    ("audits", "cursor findings finished_at progress started_at state verdict"),
     ("checkpoint_progress", "done horizon settled"),
     ("idempotency_keys", "response sealed status"),
     ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
