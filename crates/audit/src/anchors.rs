@@ -1,0 +1,141 @@
+//! One anchor, object by object: what it holds must be what the database holds.
+//!
+//! The list of the anchor leads, never that of the database: what somebody took away there is found by
+//! what is here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deed_anchor::{Listed, Place};
+use deed_chain::anchor;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
+
+use crate::finding::{Finding, Kind};
+use crate::{Event, Progress, Shared, Stop, object};
+
+/// Objects that are compared at once.
+const AT_ONCE: usize = 4;
+/// Numbers of one look into the database.
+const NUMBERS: i64 = 1000;
+
+/// Compares an anchor with the database, and gives the number of the newest checkpoint up to which it
+/// holds all.
+pub(crate) async fn compare(
+    shared: &Arc<Shared>,
+    place: &Place,
+    stop: &CancellationToken,
+) -> Result<i64, Stop> {
+    let mut walk = Walk { shared, place, last: 0, whole: 0, gap: false };
+    let folder = anchor::folder(shared.reader.installation().id);
+    let mut from = None;
+    loop {
+        let page = place.list(&folder, from.as_ref()).await?;
+        let numbered = walk.order(page.items).await?;
+        let objects = stream::iter(numbered.into_iter().map(Ok::<_, Stop>));
+        let objects = objects.map_ok(|(number, listed)| async move {
+            let task = object::compare(Arc::clone(shared), place.clone(), number, listed);
+            tokio::spawn(task).await?
+        });
+        let mut objects = std::pin::pin!(objects.try_buffered(AT_ONCE));
+        loop {
+            tokio::select! {
+                next = objects.try_next() => if next?.is_none() { break },
+                () = stop.cancelled() => return Err(Stop::Cancelled),
+            }
+            let progress = Progress { checked: shared.counts(), ..Progress::default() };
+            let _ = shared.events.send(Event::Progress(progress)).await;
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    walk.missing(u64::MAX).await?;
+    Ok(shared.reader.batch(walk.whole).await?.map_or(0, |(_, last)| last))
+}
+
+/// A walk over the numbers of the objects.
+struct Walk<'a> {
+    shared: &'a Shared,
+    place: &'a Place,
+    /// The newest number that was seen.
+    last: u64,
+    /// The newest number up to which none lacks.
+    whole: u64,
+    gap: bool,
+}
+
+impl Walk<'_> {
+    /// The objects of a page with their numbers, after a look at what the list by itself shows.
+    async fn order(&mut self, items: Vec<Listed>) -> Result<Vec<(u64, Listed)>, Stop> {
+        let installation = self.shared.reader.installation().id;
+        let mut objects = Vec::with_capacity(items.len());
+        let mut before = self.last;
+        for listed in items {
+            let Some(number) = anchor::number(installation, &listed.key) else {
+                let detail = format!("{} is no object of an anchor", listed.key);
+                self.tell(Kind::AnchorUnreadable, detail).await;
+                continue;
+            };
+            if listed.deleted {
+                let detail = format!("{} was hidden by a delete marker", listed.key);
+                self.tell(Kind::AnchorMissing, detail).await;
+                continue;
+            }
+            if number == before {
+                let detail = format!("{} has more than one version; each is compared", listed.key);
+                self.tell(Kind::AnchorReplaced, detail).await;
+            } else {
+                self.seen(number).await?;
+            }
+            before = number;
+            objects.push((number, listed));
+        }
+        Ok(objects)
+    }
+
+    async fn seen(&mut self, number: u64) -> Result<(), Stop> {
+        if self.last == 0 && number > 1 {
+            let detail = format!("the objects before number {number} are gone");
+            self.tell(Kind::AnchorExpired, detail).await;
+        } else if number > self.last + 1 {
+            self.gap = true;
+            self.missing(number - 1).await?;
+        }
+        self.last = number;
+        if !self.gap {
+            self.whole = number;
+        }
+        Ok(())
+    }
+
+    /// Tells which objects lack after the last one that was seen, up to `upto`: those that were written
+    /// once are gone, others are not written yet.
+    async fn missing(&mut self, upto: u64) -> Result<(), Stop> {
+        let mut gone = BTreeSet::new();
+        let mut after = self.last;
+        loop {
+            let location = self.place.location();
+            let page = self.shared.reader.anchored(location, after, upto, NUMBERS).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            for number in &page {
+                let detail = format!("object {number} is gone");
+                self.tell(Kind::AnchorMissing, detail).await;
+            }
+            if upto != u64::MAX {
+                gone.extend(page);
+            }
+        }
+        if upto != u64::MAX && gone.len() as u64 != upto - self.last {
+            let detail = format!("objects between {} and {} are not written yet", self.last, upto + 1);
+            self.tell(Kind::AnchorPending, detail).await;
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, kind: Kind, detail: String) {
+        self.shared.found(Finding::of_anchor(kind, self.place.location(), detail)).await;
+    }
+}
