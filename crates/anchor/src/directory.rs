@@ -60,7 +60,10 @@ impl Directory {
 
     /// All of them on one page: names are short.
     pub(crate) async fn list(&self, folder: &str) -> Result<Listing, Error> {
-        let folder = folder.to_owned();
+        let (folder, prefix) = match folder.rsplit_once('/') {
+            Some((folder, prefix)) => (format!("{folder}/"), prefix.to_owned()),
+            None => (String::new(), folder.to_owned()),
+        };
         self.blocking(move |path| {
             let entries = match fs::read_dir(path.join(&folder)) {
                 Ok(entries) => entries,
@@ -75,7 +78,7 @@ impl Directory {
                 let entry = entry.map_err(|error| failed(path, &error))?;
                 // A name that is none of ours is no object.
                 let Ok(name) = entry.file_name().into_string() else { continue };
-                if !name.starts_with('.') {
+                if !name.starts_with('.') && name.starts_with(&prefix) {
                     let key = format!("{folder}{name}");
                     items.push(Listed { key, version: None, deleted: false });
                 }
@@ -201,6 +204,8 @@ mod tests {
         let listed = directory.list("i/checkpoints/").await.expect("listed").items;
         let keys: Vec<&str> = listed.iter().map(|one| one.key.as_str()).collect();
         assert_eq!(keys, ["i/checkpoints/1", "i/checkpoints/2"]);
+        let one = directory.list("i/checkpoints/2").await.expect("listed").items;
+        assert_eq!((one.len(), one[0].key.as_str()), (1, "i/checkpoints/2"));
     }
 
     #[tokio::test]

@@ -114,11 +114,7 @@ impl S3 {
     }
 
     /// Every version, and every mark of a deletion.
-    pub(crate) async fn list(
-        &self,
-        folder: &str,
-        from: Option<&Marker>,
-    ) -> Result<Listing, Error> {
+    pub(crate) async fn list(&self, folder: &str, from: Option<&Marker>) -> Result<Listing, Error> {
         let prefix = self.full(folder);
         let mut query = vec![("versions", ""), ("prefix", prefix.as_str())];
         if let Some(from) = from {

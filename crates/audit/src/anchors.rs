@@ -3,12 +3,11 @@
 //! The list of the anchor leads, never that of the database: what somebody took away there is found by
 //! what is here.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deed_anchor::{Listed, Place};
 use deed_chain::anchor;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::finding::{Finding, Kind};
@@ -16,6 +15,8 @@ use crate::{Event, Progress, Shared, Stop, object};
 
 /// Objects that are compared at once.
 const AT_ONCE: usize = 4;
+/// Missing objects that are told one by one, about.
+const MOST_MISSING: u64 = 1000;
 /// Numbers of one look into the database.
 const NUMBERS: i64 = 1000;
 
@@ -113,23 +114,26 @@ impl Walk<'_> {
     /// Tells which objects lack after the last one that was seen, up to `upto`: those that were written
     /// once are gone, others are not written yet.
     async fn missing(&mut self, upto: u64) -> Result<(), Stop> {
-        let mut gone = BTreeSet::new();
-        let mut after = self.last;
-        loop {
-            let location = self.place.location();
+        let (mut after, mut written, mut told) = (self.last, 0, 0);
+        let location = self.place.location();
+        while told < MOST_MISSING {
             let page = self.shared.reader.anchored(location, after, upto, NUMBERS).await?;
             let Some(last) = page.last() else { break };
             after = *last;
-            for number in &page {
-                let detail = format!("object {number} is gone");
-                self.tell(Kind::AnchorMissing, detail).await;
-            }
-            if upto != u64::MAX {
-                gone.extend(page);
+            written += page.len() as u64;
+            for number in page {
+                // It may have been written since the list was made.
+                let key = anchor::key(self.shared.reader.installation().id, number);
+                let again = self.place.list(&key, None).await?.items;
+                if !again.iter().any(|listed| !listed.deleted) {
+                    told += 1;
+                    self.tell(Kind::AnchorMissing, format!("{key} is gone")).await;
+                }
             }
         }
-        if upto != u64::MAX && gone.len() as u64 != upto - self.last {
-            let detail = format!("objects between {} and {} are not written yet", self.last, upto + 1);
+        if upto != u64::MAX && written < upto - self.last {
+            let detail =
+                format!("objects between {} and {} are not written yet", self.last, upto + 1);
             self.tell(Kind::AnchorPending, detail).await;
         }
         Ok(())

@@ -55,8 +55,7 @@ pub(crate) async fn compare(
     if let Some((stored, _)) = shared.reader.batch(number).await?
         && stored > held
     {
-        let detail =
-            format!("{} holds {held} checkpoints, the database {stored}", listed.key);
+        let detail = format!("{} holds {held} checkpoints, the database {stored}", listed.key);
         shared.found(Finding::of_anchor(Kind::AnchorIncomplete, location, detail)).await;
     }
     Ok(())

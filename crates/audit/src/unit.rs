@@ -64,8 +64,7 @@ async fn chains(shared: &Arc<Shared>, unit: &Unit) -> Result<(), Stop> {
     while let Some(last) = page.last() {
         let place = (last.record_id, last.position);
         let auditor = Arc::clone(&shared.auditor);
-        let verified =
-            tokio::task::spawn_blocking(move || page::verify(&auditor, verifier, &page));
+        let verified = tokio::task::spawn_blocking(move || page::verify(&auditor, verifier, &page));
         let next = shared.reader.entries(place, unit.upto, ENTRIES);
         let (verified, next) = tokio::join!(verified, next);
         let done = verified?;

@@ -29,8 +29,6 @@ pub struct Anchor {
     pub installation: Uuid,
     /// Number of the object, from 1 and without gaps.
     pub number: u64,
-    /// Number of its first checkpoint, from 1; the others follow without gaps, also across objects.
-    pub first: u64,
     /// 1 to [`MOST_CHECKPOINTS`].
     pub checkpoints: Vec<Sealed>,
 }
@@ -84,10 +82,9 @@ impl Anchor {
             bytes.extend_from_slice(base64url::encode(&sealed.statement).as_bytes());
             bytes.extend_from_slice(b"\"}");
         }
-        let Self { installation, number, first, .. } = self;
-        let rest = format!(
-            "],\"first\":{first},\"format\":\"{FORMAT}\",\"installationId\":\"{installation}\",\"issuer\":"
-        );
+        let Self { installation, number, .. } = self;
+        let rest =
+            format!("],\"format\":\"{FORMAT}\",\"installationId\":\"{installation}\",\"issuer\":");
         bytes.extend_from_slice(rest.as_bytes());
         bytes.extend_from_slice(&json::canonical(&Value::from(self.issuer.as_str())));
         bytes.extend_from_slice(format!(",\"number\":{number}}}").as_bytes());
@@ -116,7 +113,6 @@ impl Anchor {
             issuer: text("issuer").ok_or_else(|| refuse("no issuer"))?.to_owned(),
             installation: installation.ok_or_else(|| refuse("no installationId"))?,
             number: positive("number").ok_or_else(|| refuse("no number"))?,
-            first: positive("first").ok_or_else(|| refuse("no first"))?,
             checkpoints: checkpoints.ok_or_else(|| refuse("checkpoints of another form"))?,
         };
         // One form for one content; it also refuses what was not looked at.
@@ -143,7 +139,6 @@ mod tests {
             issuer: "https://\"x\".example".to_owned(),
             installation: Uuid::from_u128(7),
             number: 3,
-            first: 9,
             checkpoints: vec![sealed(1), sealed(2)],
         }
     }
@@ -154,9 +149,9 @@ mod tests {
         assert_eq!(Anchor::parse(&bytes).as_ref(), Ok(&anchor()));
         let text = String::from_utf8(bytes).expect("JSON is UTF-8");
         for (from, to) in [
-            ("\"first\":9", "\"first\": 9"),
-            ("\"first\":9", "\"first\":0"),
-            ("\"first\":9", "\"first\":9,\"more\":1"),
+            ("\"number\":3", "\"number\": 3"),
+            ("\"number\":3", "\"number\":0"),
+            ("\"number\":3", "\"number\":3,\"zero\":1"),
             ("deed-anchor/1", "deed-anchor/2"),
             (",\"number\":3", ""),
             ("\"statement\":\"", "\"statement\":\"="),

@@ -19,6 +19,8 @@ use crate::store::Store;
 pub const UPLOAD: &str = "anchor.upload";
 /// Most unfinished jobs of one anchor: more objects wait in the table of batches.
 const WINDOW: i64 = 256;
+/// Bytes of a fault that are kept.
+const MOST_FAULT: usize = 4096;
 
 /// Where one anchor stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,24 +75,33 @@ FROM anchors a CROSS JOIN LATERAL (SELECT coalesce(
 WHERE a.checked_at > now() - interval '1 day' ORDER BY a.id LIMIT 100";
 
 impl Store {
-    /// Makes an anchor known, says what is wrong with its settings, and gives its id.
+    /// Makes an anchor known, and gives its id.
     ///
     /// # Errors
     /// Those of a transaction.
-    pub async fn register_anchor(
-        &self,
-        location: &str,
-        fault: Option<&str>,
-    ) -> Result<i64, Error> {
-        let sql = "INSERT INTO anchors (location, fault) VALUES ($1, $2)
-            ON CONFLICT (location) DO UPDATE SET fault = excluded.fault, checked_at = now()
-            RETURNING id";
-        let fault = fault.map(|text| text[..text.floor_char_boundary(4096)].to_owned());
-        let values = (location.to_owned(), fault);
+    pub async fn register_anchor(&self, location: &str) -> Result<i64, Error> {
+        let sql = "INSERT INTO anchors (location) VALUES ($1)
+            ON CONFLICT (location) DO UPDATE SET checked_at = now() RETURNING id";
+        let location = location.to_owned();
         let run = self.db.run_tx("register_anchor", move |tx| {
-            let (location, fault) = values.clone();
+            let location = location.clone();
+            Box::pin(async move { Ok(tx.client.query_one(sql, &[&location]).await?.get(0)) })
+        });
+        run.await
+    }
+
+    /// Writes down what is wrong with the settings of an anchor; `None` when nothing is.
+    ///
+    /// # Errors
+    /// Those of a transaction.
+    pub async fn set_anchor_fault(&self, anchor: i64, fault: Option<&str>) -> Result<(), Error> {
+        let sql = "UPDATE anchors SET fault = $2, checked_at = now() WHERE id = $1";
+        let fault = fault.map(|text| text[..text.floor_char_boundary(MOST_FAULT)].to_owned());
+        let run = self.db.run_tx("set_anchor_fault", move |tx| {
+            let fault = fault.clone();
             Box::pin(async move {
-                Ok(tx.client.query_one(sql, &[&location, &fault]).await?.get(0))
+                tx.client.execute(sql, &[&anchor, &fault]).await?;
+                Ok(())
             })
         });
         run.await

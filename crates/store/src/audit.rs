@@ -159,12 +159,7 @@ impl Reader {
     ///
     /// # Errors
     /// Those of a read.
-    pub async fn heads(
-        &self,
-        after: Uuid,
-        anchored: i64,
-        limit: i64,
-    ) -> Result<Vec<Head>, Error> {
+    pub async fn heads(&self, after: Uuid, anchored: i64, limit: i64) -> Result<Vec<Head>, Error> {
         let rows = self.db.read("audit_heads", move |tx| {
             Box::pin(async move {
                 let statement = tx.client.prepare_cached(HEADS).await?;
@@ -313,9 +308,9 @@ impl Reader {
         let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let (after, upto) = (bound(after), bound(upto));
         let rows = self.db.read("audit_anchored", move |tx| {
-            Box::pin(async move {
-                Ok(tx.client.query(sql, &[&location, &after, &upto, &limit]).await?)
-            })
+            Box::pin(
+                async move { Ok(tx.client.query(sql, &[&location, &after, &upto, &limit]).await?) },
+            )
         });
         Ok(rows.await?.iter().map(|row| row.get::<_, i64>(0).unsigned_abs()).collect())
     }

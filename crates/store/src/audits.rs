@@ -41,7 +41,8 @@ pub struct Audit {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "id, with_anchors, state, verdict, cursor, progress, findings, created_at, started_at,
+const COLUMNS: &str =
+    "id, with_anchors, state, verdict, cursor, progress, findings, created_at, started_at,
     finished_at";
 
 impl Audit {

@@ -152,9 +152,8 @@ impl Http {
             SignableBody::Bytes(&request.body),
         );
         let signable = signable.map_err(|error| unfit(&error))?;
-        let (instructions, _) = sign(signable, &SigningParams::V4(params))
-            .map_err(|error| unfit(&error))?
-            .into_parts();
+        let (instructions, _) =
+            sign(signable, &SigningParams::V4(params)).map_err(|error| unfit(&error))?.into_parts();
         let mut signed = http::Request::builder().method(request.method).uri(&url);
         for (name, value) in &request.headers {
             signed = signed.header(*name, value);

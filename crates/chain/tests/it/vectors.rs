@@ -223,7 +223,6 @@ fn checkpoints() -> Value {
         issuer: ISSUER.to_owned(),
         installation: installation.id,
         number: 42,
-        first: 1001,
         checkpoints: sealed,
     };
     let object = String::from_utf8(anchor.to_bytes()).unwrap();

@@ -16,6 +16,7 @@ use deed_api::{App, Secret};
 use deed_embedded::{Cluster, Stopped};
 use deed_store::Store;
 use deed_store::replicas::Tier;
+use deed_worker::Anchors;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -122,6 +123,7 @@ async fn serve_all(
     let worker = tokio::spawn(worker::work(
         store.clone(),
         settings.worker(),
+        Anchors::new(settings.anchors(Some(folder.anchors()?))?),
         limits.clone(),
         metrics,
         health,

@@ -10,7 +10,7 @@ use deed_api::HttpLimits;
 use deed_api::serve::serve;
 use deed_store::Store;
 use deed_store::replicas::Tier;
-use deed_worker::{Worker, WorkerConfig};
+use deed_worker::{Anchors, Worker, WorkerConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,13 @@ use crate::{commands, signals, telemetry};
 pub(crate) async fn run() -> Result<ExitCode> {
     let settings = Settings::read(&Environment::of_process(), Process::Worker)?;
     telemetry::start(&settings.log())?;
+    let anchors = Anchors::new(settings.anchors(None)?);
+    if anchors.is_empty() {
+        tracing::warn!(
+            "nothing is anchored: whoever owns database and signing key can rewrite history unseen; \
+             set ANCHOR_S3_BUCKET or ANCHOR_DIRECTORY (docs/operations/anchors.md)"
+        );
+    }
     let shutdown = signals::shutdown_token()?;
     let metrics = deed_api::install_metrics()?;
     let listener = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
@@ -31,7 +38,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     };
     tracing::info!(address = %listener.local_addr()?, "listening");
     let (config, limits) = (settings.worker(), settings.http_limits());
-    work(store.clone(), config, limits, metrics, listener, shutdown).await?;
+    work(store.clone(), config, anchors, limits, metrics, listener, shutdown).await?;
     store.close();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -42,6 +49,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
 pub(crate) async fn work(
     store: Store,
     config: WorkerConfig,
+    anchors: Anchors,
     limits: HttpLimits,
     metrics: PrometheusHandle,
     listener: TcpListener,
@@ -49,7 +57,8 @@ pub(crate) async fn work(
 ) -> io::Result<()> {
     let (id, draining) = (store.new_replica(), Arc::new(AtomicBool::new(false)));
     let presence = commands::Presence::begin(&store, id, Tier::Worker, Arc::clone(&draining));
-    let worker = Worker::new(store.clone(), id, deed_worker::kinds(), config);
+    let worker = Worker::new(store.clone(), id, deed_worker::kinds(&anchors), config);
+    let watching = tokio::spawn(anchors.watch(store.clone(), shutdown.clone()));
     let working = tokio::spawn(worker.run(Arc::clone(&draining), shutdown.clone()));
     let health = deed_worker::health(store, metrics, Arc::clone(&draining));
     // Without its health port a worker would be restarted anyway, and one that only answers there
@@ -69,6 +78,8 @@ pub(crate) async fn work(
             })
         },
     );
+    // It stops with the rest; what it shows is no work that could be lost.
+    let _ = watching.await;
     presence.end().await;
     served?;
     worked

@@ -37,6 +37,7 @@ pub(crate) enum Process {
     Migrate,
     /// `deed keys platform`.
     Keys,
+    Audit,
     Up,
 }
 
@@ -48,6 +49,7 @@ pub(crate) enum Concern {
     Api,
     Http,
     Worker,
+    Anchors,
     Log,
     Embedded,
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Process {
             Self::Worker => "worker",
             Self::Migrate => "migrate",
             Self::Keys => "keys platform",
+            Self::Audit => "audit",
             Self::Up => "up",
         })
     }
@@ -86,12 +89,13 @@ impl fmt::Display for Process {
 
 impl Concern {
     /// All, in the order of the documentation.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Database,
         Self::Identity,
         Self::Api,
         Self::Http,
         Self::Worker,
+        Self::Anchors,
         Self::Log,
         Self::Embedded,
     ];
@@ -113,6 +117,11 @@ impl Concern {
                 "Bounds on what one client can take. They hold for API and worker alike.",
             ),
             Self::Worker => ("Worker", "The port on which a worker process reports its health."),
+            Self::Anchors => (
+                "Anchors",
+                "Where copies of the checkpoints are kept outside the database. A folder and a bucket \
+                 may be used together.",
+            ),
             Self::Log => ("Log", "Logs go to standard error, one event a line."),
             Self::Embedded => ("Embedded PostgreSQL", "Read by `deed up` only."),
         }

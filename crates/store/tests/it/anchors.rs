@@ -79,9 +79,10 @@ async fn an_anchor_gets_a_job_for_each_object_that_it_lacks() {
         invent(&client, 2).await;
         store.cut_anchor_batches(1).await.unwrap();
     }
-    let anchor = store.register_anchor("file:///a", None).await.unwrap();
-    assert_eq!(store.register_anchor("file:///a", Some("ill")).await.unwrap(), anchor);
-    let other = store.register_anchor("file:///b", None).await.unwrap();
+    let anchor = store.register_anchor("file:///a").await.unwrap();
+    store.set_anchor_fault(anchor, Some("ill")).await.unwrap();
+    assert_eq!(store.register_anchor("file:///a").await.unwrap(), anchor);
+    let other = store.register_anchor("file:///b").await.unwrap();
     assert_ne!(other, anchor);
     assert_eq!(store.enqueue_uploads(anchor).await.unwrap(), 3);
     assert_eq!(store.enqueue_uploads(anchor).await.unwrap(), 0, "each has a job");
@@ -122,7 +123,7 @@ async fn a_dead_job_is_made_anew_and_the_queue_stays_small() {
     let many = "INSERT INTO anchor_batches (number, first_seq, last_seq)
         SELECT n, n, n FROM generate_series(1, 1000) n";
     client.batch_execute(many).await.unwrap();
-    let anchor = store.register_anchor("file:///a", None).await.unwrap();
+    let anchor = store.register_anchor("file:///a").await.unwrap();
     assert_eq!(store.enqueue_uploads(anchor).await.unwrap(), 256);
     client.batch_execute("UPDATE jobs SET state = 'dead'").await.unwrap();
     assert_eq!(store.enqueue_uploads(anchor).await.unwrap(), 256);
