@@ -3,12 +3,13 @@
 //! The list of the anchor leads, never that of the database: what somebody took away there is found by
 //! what is here.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use deed_anchor::{Listed, Place};
 use deed_chain::anchor;
-use futures::{TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::finding::{Finding, Kind};
 use crate::{Event, Progress, Shared, Stop, object};
@@ -32,16 +33,18 @@ pub(crate) async fn compare(
     let mut from = None;
     loop {
         let page = place.list(&folder, from.as_ref()).await?;
-        let numbered = walk.order(page.items).await?;
-        let objects = stream::iter(numbered.into_iter().map(Ok::<_, Stop>));
-        let objects = objects.map_ok(|(number, listed)| async move {
-            let task = object::compare(Arc::clone(shared), place.clone(), number, listed);
-            tokio::spawn(task).await?
-        });
-        let mut objects = std::pin::pin!(objects.try_buffered(AT_ONCE));
+        let mut objects = VecDeque::from(walk.order(page.items).await?);
+        let mut under_way = VecDeque::new();
         loop {
+            while under_way.len() < AT_ONCE
+                && let Some((number, listed)) = objects.pop_front()
+            {
+                let task = object::compare(Arc::clone(shared), place.clone(), number, listed);
+                under_way.push_back(AbortOnDropHandle::new(tokio::spawn(task)));
+            }
+            let Some(object) = under_way.pop_front() else { break };
             tokio::select! {
-                next = objects.try_next() => if next?.is_none() { break },
+                done = object => done??,
                 () = stop.cancelled() => return Err(Stop::Cancelled),
             }
             let progress = Progress { checked: shared.counts(), ..Progress::default() };

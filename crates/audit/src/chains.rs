@@ -1,12 +1,13 @@
 //! All chains, in units of some records. Units are worked on side by side and end in order, so that
 //! one record tells how far the audit is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use deed_store::audit::Head;
-use futures::{TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::{Event, Progress, Shared, Stop, unit};
@@ -34,28 +35,22 @@ pub(crate) async fn audit(
     stop: &CancellationToken,
 ) -> Result<(), Stop> {
     progress.of_records = shared.reader.records_after(after).await?;
-    let units = stream::try_unfold(Some(after), |from| async move {
-        let Some(after) = from else { return Ok(None) };
-        let heads = shared.reader.heads(after, anchored.unwrap_or_default(), RECORDS).await?;
-        // The last one has no record, and whatever else lies in the vault.
-        let next = heads.last().map(|head| head.record);
-        let upto = next.unwrap_or(Uuid::max());
-        let unit = Unit { after, upto, heads, anchored: anchored.is_some() };
-        Ok::<_, Stop>(Some((unit, next)))
-    });
-    let done = units.map_ok(|unit| async move {
-        let end = unit.heads.last().map(|head| head.record);
-        let task = tokio::spawn(unit::audit(Arc::clone(shared), unit));
-        task.await??;
-        Ok::<_, Stop>(end)
-    });
-    let mut done = std::pin::pin!(done.try_buffered(shared.lanes));
+    let (mut from, mut under_way) = (Some(after), VecDeque::new());
     loop {
-        let end = tokio::select! {
-            end = done.try_next() => end?,
+        while let Some(after) = from.filter(|_| under_way.len() < shared.lanes) {
+            let heads = shared.reader.heads(after, anchored.unwrap_or_default(), RECORDS).await?;
+            // The last unit has no record, and whatever else lies in the vault.
+            from = heads.last().map(|head| head.record);
+            let upto = from.unwrap_or(Uuid::max());
+            let unit = Unit { after, upto, heads, anchored: anchored.is_some() };
+            let task = tokio::spawn(unit::audit(Arc::clone(shared), unit));
+            under_way.push_back((from, AbortOnDropHandle::new(task)));
+        }
+        let Some((end, unit)) = under_way.pop_front() else { return Ok(()) };
+        tokio::select! {
+            done = unit => done??,
             () = stop.cancelled() => return Err(Stop::Cancelled),
-        };
-        let Some(end) = end else { return Ok(()) };
+        }
         progress.cursor = end.or(progress.cursor);
         progress.checked = shared.counts();
         progress.of_records =

@@ -33,6 +33,8 @@ pub enum Scope {
     SystemRead,
     /// Replay dead jobs.
     JobsWrite,
+    /// Have the vault audited.
+    AuditRun,
 }
 
 impl Scope {
@@ -54,6 +56,7 @@ impl Scope {
             Self::KeysWrite => "keys:write",
             Self::SystemRead => "system:read",
             Self::JobsWrite => "jobs:write",
+            Self::AuditRun => "audit:run",
         }
     }
 }
@@ -72,8 +75,8 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite, RecordsAct,
-    RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsRead, AgentsWrite, AuditRun, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
+    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -134,7 +137,7 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "platform-standard",
         role: Role::Platform,
-        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue",
+        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue, audits",
         scopes: &[
             RecordsRead,
             RecordsExport,
@@ -148,6 +151,7 @@ pub const PROFILES: [Profile; 9] = [
             KeysWrite,
             SystemRead,
             JobsWrite,
+            AuditRun,
         ],
     },
     Profile {
