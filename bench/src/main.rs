@@ -4,6 +4,8 @@
 //! JSON last.
 #![allow(clippy::print_stdout, reason = "the table and the verdict are this program's output")]
 
+mod anchors;
+mod audit;
 mod chaos;
 mod check;
 mod crash;
@@ -54,6 +56,10 @@ enum Suite {
     Queue(queue::QueueOptions),
     /// Work under a gate from creation to end, and the sweep of deadlines.
     Lifecycle(lifecycle::LifecycleOptions),
+    /// Anchors in a real S3 server: attacked, taken away, written by workers that are killed.
+    Anchors(anchors::AnchorsOptions),
+    /// `deed audit` against the bare signature checks.
+    Audit(audit::AuditOptions),
     /// pgbench alone: what the machine does without us.
     Yardstick(yardstick::YardstickOptions),
 }
@@ -67,6 +73,8 @@ impl Suite {
             Self::ChaosWorker(_) => "chaos-worker",
             Self::Queue(_) => "bench-queue",
             Self::Lifecycle(_) => "bench-lifecycle",
+            Self::Anchors(_) => "anchors",
+            Self::Audit(_) => "bench-audit",
             Self::Yardstick(_) => "yardstick",
         }
     }
@@ -79,6 +87,8 @@ impl Suite {
             Self::ChaosWorker(options) => chaos::run(options).await,
             Self::Queue(options) => queue::run(options).await,
             Self::Lifecycle(options) => lifecycle::run(options).await,
+            Self::Anchors(options) => anchors::run(options).await,
+            Self::Audit(options) => audit::run(options).await,
             Self::Yardstick(options) => yardstick::run(options).await,
         }
     }
