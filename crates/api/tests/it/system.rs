@@ -90,7 +90,7 @@ async fn system_health_shows_the_anchors() {
     let anchors =
         "INSERT INTO replicas (id, kind, version) VALUES (gen_random_uuid(), 'worker', '1');
         INSERT INTO checkpoints (record_id, size, head, statement, body, created_at) VALUES
-            (gen_random_uuid(), 1, sha256(''), '', '', now() - interval '10 minutes');
+            (gen_random_uuid(), 1, sha256(''::bytea), '', '', now() - interval '10 minutes');
         INSERT INTO anchors (location, fault) VALUES ('file:///a', NULL), ('s3:b', 'no versions')";
     app.superuser().await.batch_execute(anchors).await.unwrap();
     let health = app.get(&app.platform, "/v1/admin/system-health").await.ok(200);
