@@ -188,6 +188,8 @@ impl Store {
         digest: Hash,
         version_id: Option<String>,
     ) -> Result<(), Error> {
+        // One after another: each then sees what those before it wrote, and moves the mark past it.
+        let lock = "SELECT FROM anchors WHERE id = $1 FOR UPDATE";
         let sql = "INSERT INTO anchored (anchor_id, number, digest, version_id)
             VALUES ($1, $2, $3::bytea, $4) ON CONFLICT DO NOTHING";
         let number = i64::try_from(number).unwrap_or(i64::MAX);
@@ -195,7 +197,9 @@ impl Store {
             let version_id = version_id.clone();
             Box::pin(async move {
                 let digest = digest.0.as_slice();
+                tx.client.query_opt(lock, &[&anchor]).await?;
                 tx.client.execute(sql, &[&anchor, &number, &digest, &version_id]).await?;
+                tx.client.query_opt(COMPLETE, &[&anchor]).await?;
                 finish(tx, held).await
             })
         });

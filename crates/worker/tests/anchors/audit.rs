@@ -2,6 +2,7 @@
 
 use deed_audit::{Options, Verdict};
 use deed_store::audits;
+use deed_store::idempotency::Answer;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -82,14 +83,14 @@ async fn what_an_anchor_lacks_or_should_not_have_is_told() {
 async fn requested(world: &World, with_anchors: bool) -> Uuid {
     let id = Uuid::now_v7();
     let clock = world.store.clock().clone();
-    let body = move |tx: deed_store::Tx<'_>| {
+    let requested = world.store.mutate("test_audit", None, move |tx| {
         let clock = clock.clone();
         Box::pin(async move {
             audits::request(tx, &clock, id, with_anchors, Uuid::nil()).await?;
-            Ok(deed_store::idempotency::Answer { status: 202, body: Vec::new(), sealed: None })
-        }) as deed_store::Body<'_, _>
-    };
-    world.store.mutate("test_audit", None, body).await.unwrap();
+            Ok(Answer { status: 202, body: Vec::new(), sealed: None })
+        })
+    });
+    requested.await.unwrap();
     id
 }
 

@@ -73,8 +73,8 @@ impl World {
     /// With this many records of one entry.
     pub(crate) async fn new(records: usize) -> (Self, Vec<Uuid>) {
         let database = database().await;
-        let store = Store::connect(&config(&database.urls().app), signer(), ISSUER, Clock::System);
-        let store = store.await.unwrap();
+        let config = config(&database.urls().app);
+        let store = Store::connect(&config, signer(), ISSUER, Clock::System).await.unwrap();
         let url = &database.urls().superuser;
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         tokio::spawn(connection);
