@@ -92,14 +92,14 @@ async fn rewrite(sql: &Client, signer: &Signer, issuer: &str, record: Uuid) -> R
         ("DELETE FROM vault_entries WHERE record_id = $1 AND position > 0", vec![]),
         ("DELETE FROM checkpoints WHERE record_id = $1 AND size > 1", vec![]),
         (
-            "UPDATE vault_entries SET hash = $2, entry = $3, body = $4 WHERE record_id = $1",
+            "UPDATE vault_entries SET hash = $2::bytea, entry = $3, body = $4 WHERE record_id = $1",
             vec![head, entry, &body],
         ),
         (
-            "UPDATE checkpoints SET head = $2, statement = $3, body = $4 WHERE record_id = $1",
+            "UPDATE checkpoints SET head = $2::bytea, statement = $3, body = $4 WHERE record_id = $1",
             vec![head, &statement, &said],
         ),
-        ("UPDATE records SET head_position = 0, head_hash = $2 WHERE id = $1", vec![head]),
+        ("UPDATE records SET head_position = 0, head_hash = $2::bytea WHERE id = $1", vec![head]),
     ] {
         let mut all: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = vec![&record];
         all.extend(values.iter().map(|v| v as &(dyn tokio_postgres::types::ToSql + Sync)));

@@ -37,7 +37,7 @@ pub(crate) struct AnchorsOptions {
     #[arg(long, default_value_t = 60)]
     away_seconds: u64,
     /// Workers that are killed.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 30)]
     kills: u32,
     /// Appends per second.
     #[arg(long, default_value_t = 200)]

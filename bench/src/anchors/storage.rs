@@ -96,6 +96,8 @@ impl Storage {
             ("ANCHOR_S3_ACCESS_KEY_ID", KEY.to_owned()),
             ("ANCHOR_S3_SECRET_ACCESS_KEY", SECRET.to_owned()),
             ("ANCHOR_S3_RETENTION_DAYS", "1".to_owned()),
+            // What a killed worker had in hand is soon taken over, and dies again.
+            ("WORKER_LEASE", "1s".to_owned()),
         ]
     }
 

@@ -105,7 +105,7 @@ impl Store {
         row.await?.map(|row| Audit::from_row(&row)).ok_or(Error::NotFound("audit"))
     }
 
-    /// Audits before one, the newest first.
+    /// Audits before one, the newest first, without what they found.
     ///
     /// # Errors
     /// Those of a read.
@@ -114,8 +114,9 @@ impl Store {
         let most = most.unwrap_or(i64::MAX);
         let rows = self.db.read("audits", move |tx| {
             Box::pin(async move {
+                let columns = COLUMNS.replace("findings", "'[]'::jsonb");
                 let sql =
-                    format!("SELECT {COLUMNS} FROM audits WHERE id < $1 ORDER BY id DESC LIMIT $2");
+                    format!("SELECT {columns} FROM audits WHERE id < $1 ORDER BY id DESC LIMIT $2");
                 Ok(tx.client.query(&sql, &[&before, &most]).await?)
             })
         });

@@ -23,6 +23,8 @@ pub(super) const ATTEMPTS: u32 = 20;
 const NOTE_EVERY: Duration = Duration::from_secs(2);
 /// Findings that are kept, of faults and of notes.
 const MOST_FINDINGS: [usize; 2] = [900, 100];
+/// Bytes of a detail that are kept.
+const MOST_DETAIL: usize = 500;
 /// Events that wait to be taken in.
 const EVENTS: usize = 64;
 
@@ -125,11 +127,12 @@ impl Kept {
                 let cursor = progress.cursor.or(self.progress.cursor);
                 self.progress = Progress { cursor, ..progress };
             }
-            Event::Found(finding) => self.found(&finding),
+            Event::Found(finding) => self.found(finding),
         }
     }
 
-    fn found(&mut self, finding: &Finding) {
+    fn found(&mut self, mut finding: Finding) {
+        finding.detail.truncate(finding.detail.floor_char_boundary(MOST_DETAIL));
         let value = json!(finding);
         // Found by an earlier attempt too.
         if self.findings.contains(&value) {

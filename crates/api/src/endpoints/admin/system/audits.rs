@@ -56,7 +56,7 @@ struct AuditView<'a> {
     #[schema(value_type = Object)]
     progress: &'a Value,
     /// What was found, each with kind, fault, record, position, anchor and detail: at most 900 faults
-    /// and 100 notes.
+    /// and 100 notes. Empty in a list.
     #[schema(value_type = Vec<Object>)]
     findings: &'a Value,
     #[schema(format = DateTime)]
