@@ -3,7 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt audit bench bench-queue bench-lifecycle bench-webhooks judges example-github crash chaos-worker tools
+.PHONY: help run test fmt audit bench bench-queue bench-lifecycle bench-webhooks bench-audit anchors judges example-github crash chaos-worker tools
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -54,6 +54,19 @@ bench-lifecycle: tools ## Work under a gate over HTTP, and the sweep of 100,000 
 bench-webhooks: tools ## A healthy endpoint beside one that hangs with 500,000 deliveries
 	cargo build --release --locked -p deed -p deed-bench
 	$(TARGET)/release/deed-bench webhooks
+
+bench-audit: tools ## Audit 1,000,000 entries, against the bare signature checks
+	cargo build --release --locked -p deed -p deed-bench
+	$(TARGET)/release/deed-bench audit
+
+# Folder of a virtual environment with SeaweedFS and boto3; outside the repository.
+ANCHORS_VENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/anchors-venv
+
+anchors: tools ## Anchors in SeaweedFS under Object Lock: attacked, away, written by dying workers
+	cargo build --release --locked -p deed -p deed-bench
+	python3 -m venv '$(ANCHORS_VENV)'
+	'$(ANCHORS_VENV)/bin/pip' install --quiet --disable-pip-version-check -r bench/anchors/requirements.txt
+	$(TARGET)/release/deed-bench anchors --venv '$(ANCHORS_VENV)'
 
 judges: tools ## Have independent implementations check our signatures and hashes
 	cargo build --release --locked -p deed

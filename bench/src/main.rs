@@ -4,6 +4,8 @@
 //! JSON last.
 #![allow(clippy::print_stdout, reason = "the table and the verdict are this program's output")]
 
+mod anchors;
+mod audit;
 mod chaos;
 mod check;
 mod crash;
@@ -57,6 +59,10 @@ enum Suite {
     Lifecycle(lifecycle::LifecycleOptions),
     /// Deliveries to a healthy endpoint, with and without one that hangs with a backlog.
     Webhooks(webhooks::WebhooksOptions),
+    /// Anchors in a real S3 server: attacked, taken away, written by workers that are killed.
+    Anchors(anchors::AnchorsOptions),
+    /// `deed audit` against the bare signature checks.
+    Audit(audit::AuditOptions),
     /// pgbench alone: what the machine does without us.
     Yardstick(yardstick::YardstickOptions),
 }
@@ -71,6 +77,8 @@ impl Suite {
             Self::Queue(_) => "bench-queue",
             Self::Lifecycle(_) => "bench-lifecycle",
             Self::Webhooks(_) => "bench-webhooks",
+            Self::Anchors(_) => "anchors",
+            Self::Audit(_) => "bench-audit",
             Self::Yardstick(_) => "yardstick",
         }
     }
@@ -84,6 +92,8 @@ impl Suite {
             Self::Queue(options) => queue::run(options).await,
             Self::Lifecycle(options) => lifecycle::run(options).await,
             Self::Webhooks(options) => webhooks::run(options).await,
+            Self::Anchors(options) => anchors::run(options).await,
+            Self::Audit(options) => audit::run(options).await,
             Self::Yardstick(options) => yardstick::run(options).await,
         }
     }

@@ -33,6 +33,7 @@ OWN_PREFIXES = (
     "LOG_",
     "HTTP_",
     "ISSUER_",
+    "ANCHOR_",
 )
 PASSED_ON = ("DEED_POSTGRES_BIN", "DEED_POSTGRES_USER")
 

@@ -21,7 +21,7 @@ use bootstrap::Access;
 pub(crate) use bootstrap::{AUTO_TYPE, CRITERIA, TYPE_NAME, WORK_TYPE};
 pub(crate) use database::Database;
 pub(crate) use environment::Environment;
-pub(crate) use server::{Deed, Server};
+pub(crate) use server::{Deed, Server, free_address};
 pub(crate) use worker::Worker;
 
 /// Where PostgreSQL's data go unless said otherwise: kept on disk by convention, unlike `/tmp`, which
@@ -127,6 +127,11 @@ impl Stack {
     /// The same, with these further variables.
     pub(crate) async fn worker_with(&self, variables: &[(&str, String)]) -> Result<Worker> {
         Worker::start(&self.deed, variables).await
+    }
+
+    /// How `deed` is run on this database.
+    pub(crate) fn deed(&self) -> &Deed {
+        &self.deed
     }
 
     /// A superuser's connection.

@@ -141,6 +141,6 @@ fn spawn(deed: &Deed, address: SocketAddr, log: &PathBuf) -> Result<Child> {
 }
 
 /// An address nobody listens on at this moment.
-pub(super) fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -33,6 +33,19 @@ impl Checkpoint {
         body::salted(body::KIND_CHECKPOINT, salt, fields)
     }
 
+    /// What a body says, if it is exactly that of a checkpoint.
+    #[must_use]
+    pub fn of_body(body: &Value) -> Option<Self> {
+        let members = body.as_object().filter(|members| members.len() == 3)?;
+        let kind = members.get("kind")?.as_str()?;
+        let state = members.get("checkpoint")?.as_object().filter(|state| state.len() == 3)?;
+        let record = state.get("recordId")?.as_str()?;
+        let id = Uuid::try_parse(record).ok().filter(|id| id.to_string() == record)?;
+        let size = state.get("size")?.as_u64().filter(|size| *size > 0)?;
+        let head = state.get("head")?.as_str()?.parse().ok()?;
+        (kind == body::KIND_CHECKPOINT).then_some(Self { record: id, size, head })
+    }
+
     /// The statement to sign by the key `kid` at `issued_at` (seconds since 1970), and its canonical
     /// body.
     pub fn unsigned(
@@ -66,5 +79,13 @@ mod tests {
                 r#"{{"checkpoint":{{"head":"{head}","recordId":"00000000-0000-0000-0000-000000000001","size":3}},"kind":"checkpoint","salt":"BAQEBAQEBAQEBAQEBAQEBA"}}"#
             )
         );
+        let body = crate::json::parse(text.as_bytes(), 8).expect("canonical JSON");
+        assert_eq!(Checkpoint::of_body(&body), Some(checkpoint));
+        for (member, other) in [("size", "0"), ("size", "-1"), ("head", "\"ab\""), ("more", "1")] {
+            let mut body = body.clone();
+            let state = body["checkpoint"].as_object_mut().expect("an object");
+            state.insert(member.to_owned(), serde_json::from_str(other).expect("JSON"));
+            assert_eq!(Checkpoint::of_body(&body), None, "{member}: {other}");
+        }
     }
 }

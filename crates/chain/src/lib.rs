@@ -9,8 +9,10 @@
 //! * [`body`], [`entry`]: a salted body and the COSE_Sign1 (RFC 9052) statement over its hash.
 //! * [`genesis`], [`bundle`], [`checkpoint`]: an installation's first statement, the export document, and the
 //!   state of a chain.
+//! * [`anchor`]: files of checkpoints.
 //! * [`verify`](mod@verify): the offline judgement of an export document.
 
+pub mod anchor;
 pub mod base64url;
 pub mod body;
 pub mod bundle;

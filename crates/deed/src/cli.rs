@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Verify an export offline: no server and no database, nothing trusted but a public key
     #[command(after_help = VERIFY)]
     Verify(Verify),
+    /// Verify every chain in the database, and compare it with the anchors
+    #[command(after_help = AUDIT)]
+    Audit(Audit),
     /// Show the version
     Version {
         /// Print JSON
@@ -92,6 +95,26 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
     /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Also compare with the anchors of ANCHOR_DIRECTORY and ANCHOR_S3_*: only they show what somebody
+    /// who owns database and signing key has rewritten, cut off or removed
+    #[arg(long)]
+    pub(crate) anchors: bool,
+    /// Go on behind this record, where an audit was stopped
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) after: Option<uuid::Uuid>,
+    /// The installation's public keys, as in `deed verify`; else those that the database lists
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Chains that are worked on at once [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) lanes: Option<u16>,
+    /// Print JSON, a line a finding and the outcome last; so it is too when the output is no terminal
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -162,3 +185,16 @@ Examples:
   curl $URL/.well-known/deed-vault-keys.json > keys.json
   deed verify export.json --keys keys.json
   cat export.json | deed verify - --keys keys.json --json";
+
+const AUDIT: &str = "\
+Reads DATABASE_URL and ISSUER_URL, and the ANCHOR_ variables with --anchors. It needs no signing key and
+no right but to read. Chains may go on meanwhile. docs/operations/audit.md is the runbook.
+
+Exit code 0: every check passed. 1: a check failed; each finding names its record. 2: it cannot be told:
+the database or an anchor could not be read, or the audit was stopped.
+
+Examples:
+  deed audit
+  deed audit --anchors --keys keys.json
+  deed audit --anchors | jq 'select(.fault)'
+  deed audit --after 0199f000-0000-7000-8000-000000000000";

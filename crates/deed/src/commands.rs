@@ -1,6 +1,7 @@
 //! The commands, a module each, and what those that serve have in common.
 
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod keys;
 pub(crate) mod migrate;

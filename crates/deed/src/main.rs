@@ -37,6 +37,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Keys(Keys::Generate) => commands::keys::generate(),
         Command::Config { json, describe } => commands::config::run(json, describe),
         Command::Verify(args) => Ok(commands::verify::run(&args)),
+        Command::Audit(args) => on_runtime(commands::audit::run(args)),
         Command::Version { json } => commands::version::run(json),
     }
 }

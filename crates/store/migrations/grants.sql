@@ -5,10 +5,11 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
-    event_consumers, webhooks, webhook_endpoints, webhook_deliveries TO {role};
+    event_consumers, webhooks, webhook_endpoints, webhook_deliveries, anchor_batches, anchors, anchored,
+    audits TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
-    checkpoints TO {role};
+    checkpoints, anchor_batches, anchors, anchored, audits TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,
@@ -32,6 +33,8 @@ GRANT UPDATE (complete, pending, settled, removed) ON event_stream TO {role};
 GRANT UPDATE (done) ON event_consumers TO {role};
 -- The newest number that was handed out; drawing one is the identity column's right.
 GRANT SELECT ON SEQUENCE events_seq_seq TO {role};
+GRANT UPDATE (complete, fault, checked_at) ON anchors TO {role};
+GRANT UPDATE (state, verdict, cursor, progress, findings, started_at, finished_at) ON audits TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};
 -- Nobody makes temporary objects here: they could stand in for ours in a function of the owner's.

@@ -42,6 +42,12 @@ impl Store {
     }
 }
 
+/// Waits until nobody signs, and keeps others from it for the rest of the transaction.
+pub(crate) async fn hold(tx: Tx<'_>) -> Result<(), Error> {
+    events::claim(tx, CONSUMER).await?;
+    Ok(())
+}
+
 async fn batch(store: &Store, tx: Tx<'_>, horizon: i64, limit: usize) -> Result<usize, Error> {
     let done = events::claim(tx, CONSUMER).await?;
     metrics::gauge!("deed_checkpoint_events_behind").set((horizon - done).max(0) as f64);

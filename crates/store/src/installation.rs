@@ -116,15 +116,18 @@ impl Store {
     /// # Errors
     /// Those of a read.
     pub async fn signing_keys(&self) -> Result<KeySet, Error> {
-        let rows = self
-            .db
-            .read("signing_keys", |tx| {
-                Box::pin(async move {
-                    let sql = "SELECT public_key FROM signing_keys ORDER BY not_before, thumbprint";
-                    Ok(tx.client.query(sql, &[]).await?)
-                })
-            })
-            .await?;
-        rows.iter().map(|row| crate::rows::public_key(row.get(0))).collect()
+        signing_keys(&self.db).await
     }
+}
+
+pub(crate) async fn signing_keys(db: &Database) -> Result<KeySet, Error> {
+    let rows = db
+        .read("signing_keys", |tx| {
+            Box::pin(async move {
+                let sql = "SELECT public_key FROM signing_keys ORDER BY not_before, thumbprint";
+                Ok(tx.client.query(sql, &[]).await?)
+            })
+        })
+        .await?;
+    rows.iter().map(|row| crate::rows::public_key(row.get(0))).collect()
 }

@@ -4,7 +4,10 @@
 //! outside this crate sees a connection.
 
 pub mod access;
+pub mod anchors;
 pub mod append;
+pub mod audit;
+pub mod audits;
 mod checkpoints;
 mod clock;
 mod config;

@@ -48,15 +48,7 @@ impl Store {
         clock: Clock,
     ) -> Result<Self, Error> {
         let db = Database::new(pool::connect(config)?, config.transaction_deadline);
-        db.read("check_server", |tx| Box::pin(pool::check_server(tx.client))).await?;
-        check_schema(&db).await?;
-        let installation = Installation::load(&db).await?;
-        if installation.issuer != issuer {
-            return Err(Error::Unfit(format!(
-                "this database belongs to the server {}; ISSUER_URL says {issuer}",
-                installation.issuer
-            )));
-        }
+        let installation = identify(&db, issuer).await?;
         let event_key = events::key(&db).await?;
         let shared = Shared { installation, signer, clock, event_key, jobs_added: Notify::new() };
         let store = Self { db, shared: Arc::new(shared) };
@@ -108,6 +100,20 @@ impl Store {
     pub fn close(&self) {
         self.db.close();
     }
+}
+
+/// Checks that this is the database of the server `issuer`, and that this program fits it.
+pub(crate) async fn identify(db: &Database, issuer: &str) -> Result<Installation, Error> {
+    db.read("check_server", |tx| Box::pin(pool::check_server(tx.client))).await?;
+    check_schema(db).await?;
+    let installation = Installation::load(db).await?;
+    if installation.issuer != issuer {
+        return Err(Error::Unfit(format!(
+            "this database belongs to the server {}; ISSUER_URL says {issuer}",
+            installation.issuer
+        )));
+    }
+    Ok(installation)
 }
 
 /// Refuses to serve a schema that this program was not built for. A newer one is served: rules

@@ -4,6 +4,7 @@
 //! Architecture invariant: nothing here trusts the worker's own clock for what others see. Leases,
 //! delays and ticks are the database's; this process only measures how much time passes.
 
+mod anchors;
 mod health;
 mod jobs;
 mod kind;
@@ -12,6 +13,7 @@ mod runner;
 mod schedules;
 mod webhooks;
 
+pub use anchors::Anchors;
 pub use health::health;
 pub use jobs::kinds;
 pub use kind::{Backoff, Handler, JobError, Kind};

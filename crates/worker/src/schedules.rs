@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_schedule_has_a_kind() {
-        let kinds = crate::kinds();
+        let kinds = crate::kinds(&crate::Anchors::default());
         for schedule in SCHEDULES {
             assert!(kinds.iter().any(|kind| kind.name == schedule.kind), "{}", schedule.kind);
         }

@@ -41,6 +41,8 @@ pub enum Scope {
     WebhooksRead,
     /// Make, change, test and delete webhooks; replay deliveries.
     WebhooksWrite,
+    /// Have the vault audited.
+    AuditRun,
 }
 
 impl Scope {
@@ -66,6 +68,7 @@ impl Scope {
             Self::JobsWrite => "jobs:write",
             Self::WebhooksRead => "webhooks:read",
             Self::WebhooksWrite => "webhooks:write",
+            Self::AuditRun => "audit:run",
         }
     }
 }
@@ -84,9 +87,9 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsLookup, AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead,
-    OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead,
-    TypesWrite, WebhooksRead, WebhooksWrite,
+    AgentsLookup, AgentsRead, AgentsWrite, AuditRun, EventsRead, JobsWrite, KeysRead, KeysWrite,
+    OrgsRead, OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead,
+    TypesRead, TypesWrite, WebhooksRead, WebhooksWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -169,7 +172,7 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "platform-standard",
         role: Role::Platform,
-        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue",
+        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue, audits",
         scopes: &[
             RecordsRead,
             RecordsExport,
@@ -186,6 +189,7 @@ pub const PROFILES: [Profile; 9] = [
             JobsWrite,
             WebhooksRead,
             WebhooksWrite,
+            AuditRun,
         ],
     },
     Profile {

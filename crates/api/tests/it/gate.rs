@@ -30,7 +30,8 @@ impl Working {
         let store = app.app.store().clone();
         let config =
             WorkerConfig { concurrency: 8, lease: LEASE, drain_timeout: Duration::from_secs(20) };
-        let worker = Worker::new(store, Uuid::now_v7(), kinds(), config);
+        let worker =
+            Worker::new(store, Uuid::now_v7(), kinds(&deed_worker::Anchors::default()), config);
         let stop = CancellationToken::new();
         let task = tokio::spawn(worker.run(Arc::new(AtomicBool::new(false)), stop.clone()));
         Self { stop, task }
@@ -256,7 +257,10 @@ async fn a_job_of_a_dead_worker_and_its_repetitions_give_one_verdict() {
     };
     while !none_left().await {}
     // The one that had stopped resumes: it is fenced off, and what it would write is there already.
-    let kind = kinds().into_iter().find(|kind| kind.name == EVALUATE).expect("the kind");
+    let kind = kinds(&deed_worker::Anchors::default())
+        .into_iter()
+        .find(|kind| kind.name == EVALUATE)
+        .expect("the kind");
     (kind.handler)(store.clone(), held.clone()).await.unwrap();
     assert_eq!(store.finish_jobs(&[held.held]).await.unwrap(), [held.held], "refused");
     assert_eq!(scene.signals(&id).await, ["SETTLE"]);

@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 27] = [
+const READS: [(&str, &[&str]); 29] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -22,6 +22,8 @@ const READS: [(&str, &[&str]); 27] = [
     ("/v1/admin/api-keys", &["/v1/admin/api-keys", "/v1/admin/api-keys?orgId={org}"]),
     ("/v1/admin/orgs", &["/v1/admin/orgs"]),
     ("/v1/admin/scope-profiles", &["/v1/admin/scope-profiles"]),
+    ("/v1/admin/audit", &["/v1/admin/audit"]),
+    ("/v1/admin/audit/{id}", &["/v1/admin/audit/{record}"]),
     ("/v1/admin/jobs", &["/v1/admin/jobs", "/v1/admin/jobs?state=waiting"]),
     ("/v1/admin/replicas", &["/v1/admin/replicas"]),
     ("/v1/admin/schedules", &["/v1/admin/schedules"]),
@@ -61,7 +63,9 @@ const READS: [(&str, &[&str]); 27] = [
     ),
 ];
 /// What only the platform reads.
-const PLATFORM_READS: [&str; 5] = [
+const PLATFORM_READS: [&str; 7] = [
+    "/v1/admin/audit",
+    "/v1/admin/audit/{id}",
     "/v1/admin/jobs",
     "/v1/admin/orgs",
     "/v1/admin/replicas",
@@ -145,8 +149,13 @@ const MUTATIONS: [(&str, &str, &str); 31] = [
 ];
 /// Mutations that name nothing of another organisation, or are the platform's; records are tested
 /// by themselves because they are refused with 422.
-const OTHER_MUTATIONS: [&str; 4] =
-    ["/v1/records", "/v1/records/batch", "/v1/admin/orgs", "/v1/admin/jobs/{id}/replay"];
+const OTHER_MUTATIONS: [&str; 5] = [
+    "/v1/records",
+    "/v1/records/batch",
+    "/v1/admin/orgs",
+    "/v1/admin/jobs/{id}/replay",
+    "/v1/admin/audit",
+];
 
 /// What organisation A has.
 struct Things {

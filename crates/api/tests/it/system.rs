@@ -67,3 +67,36 @@ async fn schedules_show_their_last_and_next_tick() {
     assert!(text(yearly, "/lastTick/claimedBy").ends_with("0007"));
     assert!(text(yearly, "/nextTick").ends_with("-01-01T00:00:00.000Z"));
 }
+
+#[tokio::test]
+async fn an_audit_is_asked_for_once_and_shows_how_far_it_is() {
+    let app = TestApp::new().await;
+    let started = app.post(&app.platform, "/v1/admin/audit", json!({})).await.ok(202);
+    let id = text(&started, "/auditId");
+    let read = text(&started, "/nextSteps/0/href");
+    assert_eq!(read, format!("/v1/admin/audit/{id}"));
+    app.post(&app.platform, "/v1/admin/audit", json!({})).await.problem(409, "audit-running");
+    let audit = app.get(&app.platform, &read).await.ok(200);
+    assert_eq!((&audit["state"], &audit["verdict"]), (&json!("waiting"), &Value::Null));
+    let listed = app.all(&app.platform, "/v1/admin/audit").await;
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id)));
+    let unknown = "/v1/admin/audit/00000000-0000-0000-0000-000000000009";
+    app.get(&app.platform, unknown).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn system_health_shows_the_anchors() {
+    let app = TestApp::new().await;
+    let anchors =
+        "INSERT INTO replicas (id, kind, version) VALUES (gen_random_uuid(), 'worker', '1');
+        INSERT INTO checkpoints (record_id, size, head, statement, body, created_at) VALUES
+            (gen_random_uuid(), 1, sha256(''::bytea), '', '', now() - interval '10 minutes');
+        INSERT INTO anchors (location, fault) VALUES ('file:///a', NULL), ('s3:b', 'no versions')";
+    app.superuser().await.batch_execute(anchors).await.unwrap();
+    let health = app.get(&app.platform, "/v1/admin/system-health").await.ok(200);
+    assert_eq!(health["anchors"][0]["location"], "file:///a");
+    assert_eq!(health["anchors"][0]["checkpointsBehind"], 1);
+    assert!(health["anchors"][0]["oldestSeconds"].as_f64().unwrap() >= 600.0);
+    assert!(text(&health, "/attention/0").contains("file:///a lacks checkpoints that are 600 s"));
+    assert_eq!(text(&health, "/attention/1"), "anchor s3:b: no versions");
+}

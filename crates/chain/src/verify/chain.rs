@@ -16,16 +16,50 @@ use crate::{
 };
 
 /// What has to be known of the entries before.
-struct Progress {
-    id: Uuid,
-    hashes: Vec<Hash>,
-    previous: Hash,
+pub(super) struct Progress {
+    pub(super) id: Uuid,
+    /// The position that comes next.
+    pub(super) next: u64,
+    /// Hash of the entry before, or of the genesis statement.
+    pub(super) previous: Hash,
     epoch: u64,
-    parent: Parent,
+    pub(super) parent: Parent,
     /// Positions without a body.
     erased: BTreeSet<u64>,
     /// Positions whose erasure an entry records.
     recorded: BTreeSet<u64>,
+}
+
+impl Progress {
+    /// Before the first entry of record `id`.
+    pub(super) const fn new(id: Uuid, genesis: Hash) -> Self {
+        Self {
+            id,
+            next: 0,
+            previous: genesis,
+            epoch: 0,
+            parent: Parent::None,
+            erased: BTreeSet::new(),
+            recorded: BTreeSet::new(),
+        }
+    }
+
+    /// Moves on behind the entry with this hash.
+    pub(super) const fn advance(&mut self, hash: Hash) {
+        self.previous = hash;
+        self.next += 1;
+    }
+
+    /// Checks at the end of the chain that each erasure is recorded; gives their number.
+    pub(super) fn end(&self) -> Result<u64, Failure> {
+        match self.erased.difference(&self.recorded).next() {
+            Some(position) => {
+                let detail = "no later entry records the erasure of this body";
+                Err(Place::entry(self.id, *position).fail(Reason::ErasureUnproven, detail))
+            }
+            None => Ok(self.erased.len() as u64),
+        }
+    }
 }
 
 /// Checks the chain of record `id`, entry by entry.
@@ -35,27 +69,17 @@ pub(super) fn check(
     record: &Chain,
     genesis: &Hash,
 ) -> Result<CheckedChain, Failure> {
-    let mut progress = Progress {
-        id,
-        hashes: Vec::with_capacity(record.entries.len()),
-        previous: *genesis,
-        epoch: 0,
-        parent: Parent::None,
-        erased: BTreeSet::new(),
-        recorded: BTreeSet::new(),
-    };
+    let mut progress = Progress::new(id, *genesis);
+    let mut hashes = Vec::with_capacity(record.entries.len());
     let some = !record.entries.is_empty();
     Place::record(id).require(some, Reason::RecordEmpty, "the record has no entries")?;
     for entry in &record.entries {
         check_entry(checker, &mut progress, entry)?;
+        hashes.push(progress.previous);
         checker.checked.entries += 1;
     }
-    if let Some(position) = progress.erased.difference(&progress.recorded).next() {
-        let detail = "no later entry records the erasure of this body";
-        return Err(Place::entry(id, *position).fail(Reason::ErasureUnproven, detail));
-    }
-    checker.checked.erased += progress.erased.len() as u64;
-    Ok(CheckedChain { id, hashes: progress.hashes, parent: progress.parent })
+    checker.checked.erased += progress.end()?;
+    Ok(CheckedChain { id, hashes, parent: progress.parent })
 }
 
 fn check_entry(
@@ -63,8 +87,7 @@ fn check_entry(
     progress: &mut Progress,
     entry: &BundledEntry,
 ) -> Result<(), Failure> {
-    let position = progress.hashes.len() as u64;
-    let place = Place::entry(progress.id, position);
+    let place = Place::entry(progress.id, progress.next);
     let opened = checker.open(place, &entry.statement)?;
     let hash = opened.hash;
     place.require(
@@ -72,21 +95,24 @@ fn check_entry(
         Reason::HashMismatch,
         format_args!("the entry's hash is {hash}"),
     )?;
-    check_link(place, progress, entry, &opened)?;
+    check_link(place, progress, entry.position, &opened)?;
     checker.checked.links += 1;
-    check_body(checker, place, progress, entry, &opened)?;
-    progress.previous = hash;
-    progress.hashes.push(hash);
+    let marked = entry.erased == entry.body.is_null();
+    place.require(marked, Reason::BodyMissing, "a body is null exactly if it was erased")?;
+    let body = (!entry.erased).then_some(&entry.body);
+    check_body(checker, place, progress, body, &opened)?;
+    progress.advance(hash);
     Ok(())
 }
 
-fn check_link(
+/// Checks that the entry given as that of position `given` is the next one of its chain.
+pub(super) fn check_link(
     place: Place,
     progress: &mut Progress,
-    entry: &BundledEntry,
+    given: u64,
     opened: &Opened,
 ) -> Result<(), Failure> {
-    let expected = progress.hashes.len() as u64;
+    let expected = progress.next;
     place.require(
         opened.claims.subject == progress.id,
         Reason::SubjectMismatch,
@@ -96,9 +122,9 @@ fn check_link(
         return Err(place.fail(Reason::LinkMissing, "the statement is not an entry"));
     };
     place.require(
-        position == entry.position,
+        position == given,
         Reason::PositionMismatch,
-        format_args!("signed at position {position}, given as {}", entry.position),
+        format_args!("signed at position {position}, given as {given}"),
     )?;
     place.require(
         position == expected,
@@ -120,24 +146,23 @@ fn check_link(
     Ok(())
 }
 
-fn check_body(
+/// Checks the body of the next entry; `None` was erased.
+pub(super) fn check_body(
     checker: &mut Checker<'_>,
     place: Place,
     progress: &mut Progress,
-    entry: &BundledEntry,
+    body: Option<&Value>,
     opened: &Opened,
 ) -> Result<(), Failure> {
-    let position = entry.position;
-    let marked = entry.erased == entry.body.is_null();
-    place.require(marked, Reason::BodyMissing, "a body is null exactly if it was erased")?;
-    if entry.erased {
+    let position = progress.next;
+    let Some(body) = body else {
         progress.erased.insert(position);
         if position == 0 {
             progress.parent = Parent::Erased;
         }
         return Ok(());
-    }
-    let (body, kind) = checker.body(place, &entry.body, &opened.body_hash)?;
+    };
+    let (body, kind) = checker.body(place, body, &opened.body_hash)?;
     if kind == KIND_BODY_ERASED {
         let target = body.get("position").and_then(Value::as_u64).filter(|p| *p < position);
         let target = target.ok_or_else(|| {

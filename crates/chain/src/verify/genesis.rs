@@ -4,7 +4,7 @@ use super::{Failure, Place, Reason, statement::Checker, uuid};
 use crate::{
     Hash,
     body::KIND_GENESIS,
-    bundle::Bundle,
+    bundle::Sealed,
     genesis::LINK,
     key::{PublicKey, Thumbprint},
 };
@@ -16,9 +16,13 @@ const MEMBERS: [&str; 7] =
     ["createdAt", "installationId", "issuer", "key", "kind", "registrationPolicy", "salt"];
 
 /// Checks the genesis statement; returns its entry hash.
-pub(super) fn check(checker: &mut Checker<'_>, bundle: &Bundle) -> Result<Hash, Failure> {
-    let opened = checker.open(GENESIS, &bundle.genesis.statement)?;
-    let installation = uuid(&bundle.installation_id)
+pub(super) fn check(
+    checker: &mut Checker<'_>,
+    installation_id: &str,
+    genesis: &Sealed,
+) -> Result<Hash, Failure> {
+    let opened = checker.open(GENESIS, &genesis.statement)?;
+    let installation = uuid(installation_id)
         .ok_or_else(|| GENESIS.fail(Reason::Malformed, "installationId is not a UUID"))?;
     GENESIS.require(
         opened.claims.subject == installation,
@@ -27,7 +31,7 @@ pub(super) fn check(checker: &mut Checker<'_>, bundle: &Bundle) -> Result<Hash, 
     )?;
     let first = opened.claims.link == Some(LINK);
     GENESIS.require(first, Reason::GenesisInvalid, "not at position 0, epoch 0, after nothing")?;
-    let (body, kind) = checker.body(GENESIS, &bundle.genesis.body, &opened.body_hash)?;
+    let (body, kind) = checker.body(GENESIS, &genesis.body, &opened.body_hash)?;
     let exact = body.len() == MEMBERS.len() && MEMBERS.iter().all(|name| body.contains_key(*name));
     GENESIS.require(exact, Reason::GenesisInvalid, "members missing or unknown")?;
     let is = |name: &str, value: &str| {
@@ -35,8 +39,8 @@ pub(super) fn check(checker: &mut Checker<'_>, bundle: &Bundle) -> Result<Hash, 
         GENESIS.require(equal, Reason::GenesisInvalid, format_args!("{name} is not {value:?}"))
     };
     GENESIS.require(kind == KIND_GENESIS, Reason::GenesisInvalid, "of another kind")?;
-    is("installationId", &bundle.installation_id)?;
-    is("issuer", &bundle.issuer)?;
+    is("installationId", installation_id)?;
+    is("issuer", &opened.claims.issuer)?;
     is("createdAt", &opened.issued_at)?;
     let policy = body.get("registrationPolicy").is_some_and(Value::is_object);
     GENESIS.require(policy, Reason::GenesisInvalid, "registrationPolicy is not an object")?;

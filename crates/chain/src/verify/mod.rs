@@ -1,5 +1,8 @@
 //! The offline judgement of an export document: no network, no database, no trust in the server.
+//!
+//! [`Auditor`] applies the same checks to rows as a database gives them.
 
+mod audit;
 mod chain;
 mod document;
 mod export;
@@ -9,6 +12,7 @@ mod parents;
 mod report;
 mod statement;
 
+pub use audit::{AuditedChain, Auditor, Row};
 pub use report::{Checked, Failure, Reason, Report, Verdict};
 
 use uuid::Uuid;
@@ -60,8 +64,8 @@ fn judge(bytes: &[u8], trusted: Option<&KeySet>, report: &mut Report) -> Result<
     report.issuer = Some(bundle.issuer.clone());
     report.installation_id = Some(bundle.installation_id.clone());
     let keys = keys::read(&bundle.keys, trusted, &mut report.checked)?;
-    let mut checker = statement::Checker::new(&bundle.issuer, keys, &mut report.checked);
-    let genesis = genesis::check(&mut checker, &bundle)?;
+    let mut checker = statement::Checker::new(&bundle.issuer, &keys, &mut report.checked);
+    let genesis = genesis::check(&mut checker, &bundle.installation_id, &bundle.genesis)?;
     let export = export::open(&mut checker, &bundle)?;
     report.root = Some(export.root);
     export::check_records(&export, &bundle)?;

@@ -176,6 +176,8 @@ reasons! {
     RecordOrder = "record-order",
     /// The export statement or its body is not what such a statement must be.
     ExportInvalid = "export-invalid",
+    /// A checkpoint or its body is not what such a statement must be.
+    CheckpointInvalid = "checkpoint-invalid",
     /// The export statement is about another record, or that record is not in the document.
     RootMismatch = "root-mismatch",
     /// A record that the export statement covers is missing.

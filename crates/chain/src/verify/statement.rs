@@ -15,7 +15,7 @@ use crate::{
 /// Checks statements one by one, and remembers which keys signed them.
 pub(super) struct Checker<'a> {
     issuer: &'a str,
-    keys: KeySet,
+    keys: &'a KeySet,
     used: BTreeSet<Thumbprint>,
     pub(super) checked: &'a mut Checked,
 }
@@ -31,14 +31,19 @@ pub(super) struct Opened {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(issuer: &'a str, keys: KeySet, checked: &'a mut Checked) -> Self {
+    pub(super) fn new(issuer: &'a str, keys: &'a KeySet, checked: &'a mut Checked) -> Self {
         Self { issuer, keys, used: BTreeSet::new(), checked }
     }
 
-    /// Decodes a statement, verifies its signature, and checks its issuer and time.
+    /// Reads a statement from its text form and opens it.
     pub(super) fn open(&mut self, place: Place, statement: &str) -> Result<Opened, Failure> {
         let entry = Entry::from_base64url(statement)
             .ok_or_else(|| place.fail(Reason::StatementMalformed, "not base64url"))?;
+        self.open_entry(place, &entry)
+    }
+
+    /// Decodes a statement, verifies its signature, and checks its issuer and time.
+    pub(super) fn open_entry(&mut self, place: Place, entry: &Entry) -> Result<Opened, Failure> {
         let decoded =
             entry.decode().map_err(|error| place.fail(Reason::StatementMalformed, error))?;
         let key = self.keys.get(&decoded.kid).ok_or_else(|| {

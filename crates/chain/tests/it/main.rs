@@ -1,6 +1,7 @@
 //! Tests of the public interface, in one binary.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod bytes;
 mod canonical;
 mod cases;

@@ -7,6 +7,10 @@ use coset::{CoseSign1, TaggedCborSerializable as _};
 use deed_chain::{
     Claims, Entry, Hash, KeySet, Link, PublicKey, base64url, body::body_hash, json, sha256,
 };
+use deed_chain::{
+    anchor::{self, Anchor, Sealed},
+    checkpoint::Checkpoint,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,6 +55,7 @@ fn files() -> Files {
     add("trusted-keys.json", known_keys().to_jwk_set());
     add("genesis.json", genesis());
     add("entry.json", entries());
+    add("checkpoint.json", checkpoints());
     let cases = cases::all();
     let listed: Vec<_> = cases.iter().map(describe).collect();
     add("bundles.json", json!({"trustedKeys": "trusted-keys.json", "cases": listed}));
@@ -192,6 +197,43 @@ fn genesis() -> Value {
     let installation = installation();
     let (entry, body) = &installation.genesis;
     json!({"seed": hex::encode([1; 32]), "genesis": statement("genesis", entry, body)})
+}
+
+/// Checkpoints, and the anchor object of them.
+fn checkpoints() -> Value {
+    let installation = installation();
+    let (_, records) = installation.tree();
+    let (mut all, mut sealed) = (Vec::new(), Vec::new());
+    for (n, record) in records.iter().take(2).enumerate() {
+        let head = record.1.last().unwrap().0.hash();
+        let checkpoint = Checkpoint { record: record.0, size: record.1.len() as u64, head };
+        let body = checkpoint.body(&salt(&format!("checkpoint {n}")));
+        let claims = Claims {
+            issuer: ISSUER.to_owned(),
+            subject: checkpoint.record,
+            issued_at: START + 3600,
+            link: None,
+        };
+        let entry = seal(&installation.key, &claims, &body);
+        let (statement_bytes, body_bytes) = (entry.as_bytes().to_vec(), json::canonical(&body));
+        sealed.push(Sealed { statement: statement_bytes, body: body_bytes });
+        all.push(statement("checkpoint", &entry, &body));
+    }
+    let anchor = Anchor {
+        issuer: ISSUER.to_owned(),
+        installation: installation.id,
+        number: 42,
+        checkpoints: sealed,
+    };
+    let object = String::from_utf8(anchor.to_bytes()).unwrap();
+    json!({
+        "checkpoints": all,
+        "anchor": {
+            "key": anchor::key(installation.id, 42),
+            "sha256": sha256(&object),
+            "object": object,
+        },
+    })
 }
 
 fn entries() -> Value {

@@ -16,6 +16,7 @@ use deed_api::{App, Secret};
 use deed_embedded::{Cluster, Stopped};
 use deed_store::Store;
 use deed_store::replicas::Tier;
+use deed_worker::Anchors;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -119,9 +120,11 @@ async fn serve_all(
     let app = App::new(store.clone(), config, metrics.clone());
     let stop_worker = CancellationToken::new();
     let health = commands::listen(settings.worker_listen(), "WORKER_LISTEN_ADDRESS").await?;
+    let anchors = Anchors::new(settings.anchors(Some(folder.anchors()?))?);
     let worker = tokio::spawn(worker::work(
-        worker::worker(settings, &store, &api_key_secret)?,
+        worker::worker(settings, &store, &api_key_secret, &anchors)?,
         store.clone(),
+        anchors,
         limits.clone(),
         metrics,
         health,

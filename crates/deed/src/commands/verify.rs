@@ -18,8 +18,10 @@ const MAX_EXPORT_BYTES: u64 = 512 * 1024 * 1024;
 /// Largest key set that is read, in bytes.
 const MAX_KEYS_BYTES: u64 = 4 * 1024 * 1024;
 
-const TAMPERED: u8 = 1;
-const CANNOT_TELL: u8 = 2;
+/// Exit code when a check failed.
+pub(super) const TAMPERED: u8 = 1;
+/// Exit code when not all checks could be made.
+pub(super) const CANNOT_TELL: u8 = 2;
 
 /// Verifies an export and says what was checked. Whatever keeps it from being judged, a file that
 /// cannot be read included, is the exit code for "cannot tell", never the one for "tampered".
@@ -43,7 +45,7 @@ fn judge(args: &Verify) -> Result<Report> {
     Ok(verify(&export, keys.as_ref()))
 }
 
-fn read_keys(path: &Path) -> Result<KeySet> {
+pub(super) fn read_keys(path: &Path) -> Result<KeySet> {
     let bytes = read(path, MAX_KEYS_BYTES)?;
     // An export has a member `keys` too, and verified against itself any forgery is valid.
     if serde_json::from_slice::<Value>(&bytes).is_ok_and(|file| file.get("format").is_some()) {

@@ -40,6 +40,12 @@ pub(crate) enum Kind {
     Duration(Duration, Duration),
     /// A number of bytes within bounds, both included.
     Size(usize, usize),
+    /// A name of letters, digits, dots, dashes and underscores, up to so many bytes.
+    Token(usize),
+    /// The beginning of keys: empty, or names with a slash behind each.
+    Prefix,
+    /// A text that proves who one is; secret.
+    Credential,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A level, or levels by module.
@@ -62,7 +68,7 @@ pub(crate) enum Value {
 impl Kind {
     /// Whether a value must never be shown.
     pub(crate) fn is_secret(self) -> bool {
-        matches!(self, Self::DatabaseUrl | Self::SigningKey | Self::Pepper)
+        matches!(self, Self::DatabaseUrl | Self::SigningKey | Self::Pepper | Self::Credential)
     }
 
     /// What is accepted, as the end of a sentence "it must be ...".
@@ -104,6 +110,11 @@ impl Kind {
                 show_size(min),
                 show_size(max)
             ),
+            Self::Token(most) => {
+                format!("1 to {most} letters, digits, dots, dashes and underscores")
+            }
+            Self::Prefix => "empty, or names with a slash behind each, like deed/".to_owned(),
+            Self::Credential => "1 to 1024 visible ASCII characters".to_owned(),
             Self::Choice(words) => words.join(" or "),
             Self::LogLevel => format!(
                 "one of {}, or levels by module like info,deed_api=debug",
@@ -144,6 +155,14 @@ impl Kind {
             Self::Size(min, max) => {
                 read_size(text).filter(|n| (min..=max).contains(n)).map(Value::Count)
             }
+            Self::Token(most) => {
+                (text.len() <= most && is_token(text)).then(|| Value::Text(text.to_owned()))
+            }
+            Self::Prefix => is_prefix(text).then(|| Value::Text(text.to_owned())),
+            Self::Credential => {
+                let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+                (plain && (1..=1024).contains(&text.len())).then(|| secret(text))
+            }
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
             Self::LogLevel => is_log_level(text).then(|| Value::Text(text.to_owned())),
         }
@@ -157,6 +176,18 @@ fn secret(text: &str) -> Value {
 /// What commas separate; at least one.
 fn list<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
     text.split(',').map(|part| part.trim().parse().ok()).collect()
+}
+
+fn is_token(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// Names that mean the same in a URL and in a path: none is `.` or `..`.
+fn is_prefix(text: &str) -> bool {
+    let fits = |name: &str| is_token(name) && name.trim_matches('.') != "";
+    text.is_empty()
+        || text.len() <= 512 && text.strip_suffix('/').is_some_and(|all| all.split('/').all(fits))
 }
 
 /// Digits only: `parse` alone would also take a plus sign.
@@ -293,6 +324,21 @@ mod tests {
         for text in ["", "127.0.0.1", "dns.example.org:53", "127.0.0.1:53,"] {
             assert!(Kind::Addresses.read(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn prefixes_and_names_need_no_encoding() {
+        for text in ["", "deed/", "a/b-c/d.e_f/"] {
+            assert!(Kind::Prefix.read(text).is_some(), "{text}");
+        }
+        for text in ["/", "deed", "/deed/", "a//b/", "../", "a/./", "a b/", "ä/"] {
+            assert!(Kind::Prefix.read(text).is_none(), "{text}");
+        }
+        assert!(Kind::Token(3).read("a.b").is_some());
+        for text in ["", "abcd", "a/b"] {
+            assert!(Kind::Token(3).read(text).is_none(), "{text}");
+        }
+        assert!(Kind::Credential.read("two words").is_none());
     }
 
     #[test]

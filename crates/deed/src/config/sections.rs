@@ -1,11 +1,14 @@
 //! From settings to what each part of the program takes: one structure for each concern.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Result, bail};
+use deed_anchor::{Credentials, Directory, Place, S3, S3Config};
 use deed_api::{ApiConfig, HttpLimits, Secret};
 use deed_notify::address::Guard;
-use deed_store::StoreConfig;
+use deed_store::{Clock, StoreConfig};
 use deed_worker::{WebhookConfig, WorkerConfig};
 
 use super::kind::Value;
@@ -150,6 +153,55 @@ impl Settings {
             concurrency: self.count(&table::WEBHOOK_CONCURRENCY),
             server_secret: api_key_secret.0.clone(),
         })
+    }
+
+    /// The anchors; `folder` is the one that is used when none is set.
+    pub(crate) fn anchors(&self, folder: Option<PathBuf>) -> Result<Vec<Place>> {
+        let folder = self.path(&table::ANCHOR_DIRECTORY).or(folder);
+        let mut places: Vec<Place> =
+            folder.map(|path| Place::Directory(Directory::new(path))).into_iter().collect();
+        if let Some(bucket) = self.text(&table::ANCHOR_S3_BUCKET) {
+            let now = || Clock::System.now();
+            places.push(Place::S3(S3::new(self.bucket(bucket)?, Arc::new(now))?));
+        } else if self.text(&table::ANCHOR_S3_ENDPOINT).is_some()
+            || self.credential(&table::ANCHOR_S3_ACCESS_KEY_ID).is_some()
+        {
+            bail!("settings of an S3 anchor are there, but ANCHOR_S3_BUCKET is not set");
+        }
+        Ok(places)
+    }
+
+    fn bucket(&self, bucket: &str) -> Result<S3Config> {
+        let needed = |variable: &Variable| {
+            self.credential(variable).ok_or_else(|| {
+                let name = variable.name;
+                anyhow::anyhow!("ANCHOR_S3_BUCKET is set, but {name} is not, nor {name}_FILE")
+            })
+        };
+        let region = self.text(&table::ANCHOR_S3_REGION).unwrap_or_default().to_owned();
+        let endpoint = self.text(&table::ANCHOR_S3_ENDPOINT);
+        let style = self.text(&table::ANCHOR_S3_PATH_STYLE);
+        let days = self.count(&table::ANCHOR_S3_RETENTION_DAYS) as u64;
+        Ok(S3Config {
+            path_style: style.map_or(endpoint.is_some(), |style| style == "true"),
+            endpoint: endpoint
+                .map_or_else(|| format!("https://s3.{region}.amazonaws.com"), str::to_owned),
+            region,
+            bucket: bucket.to_owned(),
+            prefix: self.text(&table::ANCHOR_S3_PREFIX).unwrap_or_default().to_owned(),
+            retention: Duration::from_secs(days * 24 * 3600),
+            credentials: Credentials {
+                access_key_id: needed(&table::ANCHOR_S3_ACCESS_KEY_ID)?,
+                secret_access_key: needed(&table::ANCHOR_S3_SECRET_ACCESS_KEY)?,
+            },
+            tls_ca_file: self
+                .path(&table::ANCHOR_S3_TLS_CA_FILE)
+                .map(|path| path.to_string_lossy().into_owned()),
+        })
+    }
+
+    fn credential(&self, variable: &Variable) -> Option<String> {
+        self.optional_secret(variable).map(|secret| String::from_utf8_lossy(&secret.0).into_owned())
     }
 
     /// How events are logged.

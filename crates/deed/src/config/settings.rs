@@ -131,6 +131,13 @@ impl Settings {
         }
     }
 
+    pub(super) fn optional_secret(&self, variable: &Variable) -> Option<Secret> {
+        match self.value(variable) {
+            Some(Value::Secret(secret)) => Some(secret.clone()),
+            _ => None,
+        }
+    }
+
     pub(super) fn path(&self, variable: &Variable) -> Option<PathBuf> {
         match self.value(variable) {
             Some(Value::Path(path)) => Some(path.clone()),

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::kind::Kind;
-use super::variable::Process::{Api, Keys, Migrate, Up, Worker};
+use super::variable::Process::{Api, Audit, Keys, Migrate, Up, Worker};
 use super::variable::{Concern, Default, Process, Variable};
 
 /// Prefixes that belong to Deed: a variable that has one and is not in the table is refused,
 /// because a misspelt setting that is silently ignored is a setting that is not in force.
-pub(crate) const PREFIXES: [&str; 10] = [
+pub(crate) const PREFIXES: [&str; 11] = [
     "DATABASE_",
     "DEED_",
     "VAULT_",
@@ -16,6 +16,7 @@ pub(crate) const PREFIXES: [&str; 10] = [
     "LISTEN_",
     "WORKER_",
     "WEBHOOK_",
+    "ANCHOR_",
     "LOG_",
     "HTTP_",
     "ISSUER_",
@@ -40,7 +41,7 @@ pub(crate) const FOREIGN: [&str; 13] = [
 ];
 
 /// All variables, in the order of the documentation.
-pub(crate) static TABLE: [&Variable; 34] = [
+pub(crate) static TABLE: [&Variable; 44] = [
     &DATABASE_URL,
     &DATABASE_MIGRATION_URL,
     &DATABASE_APP_ROLE,
@@ -71,6 +72,16 @@ pub(crate) static TABLE: [&Variable; 34] = [
     &WEBHOOK_CA_FILE,
     &WEBHOOK_DNS_SERVERS,
     &WEBHOOK_CONCURRENCY,
+    &ANCHOR_DIRECTORY,
+    &ANCHOR_S3_BUCKET,
+    &ANCHOR_S3_ENDPOINT,
+    &ANCHOR_S3_REGION,
+    &ANCHOR_S3_PATH_STYLE,
+    &ANCHOR_S3_PREFIX,
+    &ANCHOR_S3_RETENTION_DAYS,
+    &ANCHOR_S3_ACCESS_KEY_ID,
+    &ANCHOR_S3_SECRET_ACCESS_KEY,
+    &ANCHOR_S3_TLS_CA_FILE,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &DEED_POSTGRES_BIN,
@@ -80,7 +91,9 @@ pub(crate) static TABLE: [&Variable; 34] = [
 /// Processes that serve, in this process or in `deed up`.
 const SERVING: &[Process] = &[Api, Worker, Up];
 /// Processes that talk to a database.
-const CONNECTED: &[Process] = &[Api, Worker, Migrate, Keys, Up];
+const CONNECTED: &[Process] = &[Api, Worker, Migrate, Keys, Audit, Up];
+/// Processes that reach the anchors.
+const ANCHORING: &[Process] = &[Worker, Audit, Up];
 const EVERY: &[Process] = CONNECTED;
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -101,7 +114,7 @@ const BASE: Variable = Variable {
 pub(crate) static DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     kind: Kind::DatabaseUrl,
-    used_by: &[Api, Worker, Keys],
+    used_by: &[Api, Worker, Keys, Audit],
     about: "The database, as the application role, which may not change the vault. Several hosts \
             may be named; the writable one is used.",
     ..BASE
@@ -173,7 +186,7 @@ pub(crate) static DATABASE_TLS_CA_FILE: Variable = Variable {
     name: "DATABASE_TLS_CA_FILE",
     kind: Kind::Path,
     default: Default::Otherwise("the system's certificate authorities"),
-    used_by: &[Api, Worker, Migrate, Keys],
+    used_by: &[Api, Worker, Migrate, Keys, Audit],
     about: "PEM file of the certificate authorities that may vouch for the database server.",
     ..BASE
 };
@@ -395,6 +408,110 @@ pub(crate) static WEBHOOK_CONCURRENCY: Variable = Variable {
     default: Default::Value("128"),
     used_by: &[Worker, Up],
     about: "Most endpoints that a worker delivers to at once, with up to 8 requests each.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_DIRECTORY: Variable = Variable {
+    name: "ANCHOR_DIRECTORY",
+    concern: Concern::Anchors,
+    kind: Kind::Path,
+    default: Default::Otherwise("no folder"),
+    default_in_up: Some(Default::Otherwise("`anchors` in the data folder")),
+    used_by: ANCHORING,
+    about: "Folder that a copy of every checkpoint is written to. It must exist, outside of what \
+            the database's administrators can change.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_BUCKET: Variable = Variable {
+    name: "ANCHOR_S3_BUCKET",
+    concern: Concern::Anchors,
+    kind: Kind::Token(63),
+    default: Default::Otherwise("no bucket"),
+    used_by: ANCHORING,
+    about: "Bucket that a copy of every checkpoint is written to, under Object Lock in COMPLIANCE \
+            mode. It must have been made with Object Lock (docs/operations/anchors.md).",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_ENDPOINT: Variable = Variable {
+    name: "ANCHOR_S3_ENDPOINT",
+    concern: Concern::Anchors,
+    kind: Kind::HttpUrl,
+    default: Default::Otherwise("AWS, in the region"),
+    used_by: ANCHORING,
+    about: "The service that has the bucket, when it is not AWS.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_REGION: Variable = Variable {
+    name: "ANCHOR_S3_REGION",
+    concern: Concern::Anchors,
+    kind: Kind::Token(63),
+    default: Default::Value("us-east-1"),
+    used_by: ANCHORING,
+    about: "Region of the bucket. Services other than AWS mostly take any.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_PATH_STYLE: Variable = Variable {
+    name: "ANCHOR_S3_PATH_STYLE",
+    concern: Concern::Anchors,
+    kind: Kind::Choice(&["true", "false"]),
+    default: Default::Otherwise("`true` with an endpoint, else `false`"),
+    used_by: ANCHORING,
+    about: "Whether the bucket's name goes into the path of a URL, not into its host.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_PREFIX: Variable = Variable {
+    name: "ANCHOR_S3_PREFIX",
+    concern: Concern::Anchors,
+    kind: Kind::Prefix,
+    default: Default::Value("deed/"),
+    used_by: ANCHORING,
+    about: "What every key in the bucket begins with.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_RETENTION_DAYS: Variable = Variable {
+    name: "ANCHOR_S3_RETENTION_DAYS",
+    concern: Concern::Anchors,
+    kind: Kind::Count(1, 36_500),
+    default: Default::Value("365"),
+    used_by: ANCHORING,
+    about: "Days for which an anchor can neither be deleted nor replaced, by anybody. A longer time \
+            holds for what is written from then on.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_ACCESS_KEY_ID: Variable = Variable {
+    name: "ANCHOR_S3_ACCESS_KEY_ID",
+    concern: Concern::Anchors,
+    kind: Kind::Credential,
+    default: Default::Otherwise("none; needed with a bucket"),
+    used_by: ANCHORING,
+    about: "Access key of an account that may do no more than docs/operations/anchors.md lists.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_SECRET_ACCESS_KEY: Variable = Variable {
+    name: "ANCHOR_S3_SECRET_ACCESS_KEY",
+    concern: Concern::Anchors,
+    kind: Kind::Credential,
+    default: Default::Otherwise("none; needed with a bucket"),
+    used_by: ANCHORING,
+    about: "Its secret.",
+    ..BASE
+};
+
+pub(crate) static ANCHOR_S3_TLS_CA_FILE: Variable = Variable {
+    name: "ANCHOR_S3_TLS_CA_FILE",
+    concern: Concern::Anchors,
+    kind: Kind::Path,
+    default: Default::Otherwise("the system's certificate authorities"),
+    used_by: ANCHORING,
+    about: "PEM file of the certificate authorities that may vouch for the service.",
     ..BASE
 };
 

@@ -9,8 +9,8 @@ use super::{Environment, show};
 
 const PEPPER: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=";
 const URL: &str = "postgres://deed_app:hunter2@db/deed";
-const PROCESSES: [Process; 5] =
-    [Process::Api, Process::Worker, Process::Migrate, Process::Keys, Process::Up];
+const PROCESSES: [Process; 6] =
+    [Process::Api, Process::Worker, Process::Migrate, Process::Keys, Process::Audit, Process::Up];
 
 fn faults<const N: usize>(pairs: [(&str, &str); N], process: Option<Process>) -> Vec<String> {
     let (_, faults) = Settings::survey(&Environment::from(pairs), process);
@@ -86,11 +86,42 @@ fn each_process_finds_all_that_it_takes() {
     keys.identity();
     keys.api_key_secret();
 
+    let audit = read(Process::Audit);
+    assert_eq!((audit.store("t").pool_size, audit.issuer().is_some()), (1, true));
+    assert!(audit.anchors(None).expect("none").is_empty());
+
     let up = Settings::read(&Environment::from([]), Process::Up).expect("up needs nothing");
     let config = up.api_with(api.api_key_secret());
     assert_eq!((config.limits.drain_delay.as_secs(), config.listen.port()), (0, 8420));
     assert_eq!((up.store_at(URL, "t").pool_size, up.worker_listen().port()), (10, 0));
     assert_eq!((up.issuer(), up.log().level.as_str()), (None, "warn"));
+}
+
+#[test]
+fn anchors_are_a_folder_and_a_bucket() {
+    let bucket = [
+        ("ANCHOR_DIRECTORY", "/srv/anchors"),
+        ("ANCHOR_S3_BUCKET", "b"),
+        ("ANCHOR_S3_ENDPOINT", "http://s3.example:9000"),
+        ("ANCHOR_S3_ACCESS_KEY_ID", "id-of-it"),
+        ("ANCHOR_S3_SECRET_ACCESS_KEY", "secret-of-it"),
+    ];
+    let read = |environment: &Environment| Settings::survey(environment, Some(Process::Worker)).0;
+    let settings = read(&Environment::from(bucket));
+    let anchors = settings.anchors(None).expect("two anchors");
+    let locations: Vec<&str> = anchors.iter().map(deed_anchor::Place::location).collect();
+    assert_eq!(locations, ["file:///srv/anchors", "http://s3.example:9000/b/deed/"]);
+    let shown = format!("{anchors:?} {}", show::json(&settings, &[]));
+    assert!(!shown.contains("secret-of-it") && !shown.contains("id-of-it"), "{shown}");
+
+    let half = read(&Environment::from([("ANCHOR_S3_BUCKET", "b")]));
+    let fault = half.anchors(None).expect_err("no credentials").to_string();
+    assert!(fault.contains("ANCHOR_S3_ACCESS_KEY_ID"), "{fault}");
+    let stray = read(&Environment::from([("ANCHOR_S3_ENDPOINT", "https://s3.example")]));
+    let fault = stray.anchors(None).expect_err("no bucket").to_string();
+    assert!(fault.contains("ANCHOR_S3_BUCKET"), "{fault}");
+    let default = read(&Environment::from([])).anchors(Some("/data/anchors".into()));
+    assert_eq!(default.expect("the default")[0].location(), "file:///data/anchors");
 }
 
 #[test]
@@ -223,6 +254,6 @@ fn where_a_value_came_from_is_shown() {
     assert_eq!(line("APPEND_QUEUE"), "APPEND_QUEUE 10000 default");
     assert_eq!(
         line("DATABASE_URL"),
-        "DATABASE_URL - not set; needed by api, worker, keys platform"
+        "DATABASE_URL - not set; needed by api, worker, keys platform, audit"
     );
 }

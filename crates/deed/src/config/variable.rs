@@ -37,6 +37,7 @@ pub(crate) enum Process {
     Migrate,
     /// `deed keys platform`.
     Keys,
+    Audit,
     Up,
 }
 
@@ -49,6 +50,7 @@ pub(crate) enum Concern {
     Http,
     Worker,
     Webhooks,
+    Anchors,
     Log,
     Embedded,
 }
@@ -80,6 +82,7 @@ impl fmt::Display for Process {
             Self::Worker => "worker",
             Self::Migrate => "migrate",
             Self::Keys => "keys platform",
+            Self::Audit => "audit",
             Self::Up => "up",
         })
     }
@@ -94,6 +97,7 @@ impl Concern {
         Self::Http,
         Self::Worker,
         Self::Webhooks,
+        Self::Anchors,
         Self::Log,
         Self::Embedded,
     ];
@@ -118,6 +122,11 @@ impl Concern {
             Self::Webhooks => (
                 "Webhooks",
                 "Where deliveries may go; [operations/webhooks.md](operations/webhooks.md) tells more.",
+            ),
+            Self::Anchors => (
+                "Anchors",
+                "Where copies of the checkpoints are kept outside the database. A folder and a bucket \
+                 may be used together.",
             ),
             Self::Log => ("Log", "Logs go to standard error, one event a line."),
             Self::Embedded => ("Embedded PostgreSQL", "Read by `deed up` only."),

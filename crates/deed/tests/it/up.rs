@@ -48,6 +48,22 @@ async fn verifies_a_first_record_stops_and_finds_its_data_again() {
     let offline = deed(&["verify", export.to_str().unwrap(), "--keys", keys], &[]);
     assert_eq!(offline.code, 0, "{}", offline.stdout);
 
+    // The environment that it writes is all that an audit needs.
+    let environment = std::fs::read_to_string(data.join("secrets/deed.env")).unwrap();
+    let variables: Vec<(&str, &str)> =
+        environment.lines().filter_map(|line| line.split_once('=')).collect();
+    let variables: Vec<(&str, &str)> =
+        variables.into_iter().map(|(name, value)| (name, value.trim_matches('\''))).collect();
+    let audited = deed(&["audit", "--anchors", "--keys", keys], &variables);
+    let outcome: serde_json::Value =
+        serde_json::from_str(audited.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((audited.code, &outcome["verdict"]), (0, &"intact".into()), "{}", audited.stdout);
+    assert_eq!(outcome["checked"]["records"], 1);
+    let elsewhere =
+        [("DATABASE_URL", "postgres://x@127.0.0.1:1/x"), ("ISSUER_URL", "http://x.example")];
+    assert_eq!(deed(&["audit"], &elsewhere).code, 2, "it cannot be told");
+    assert_eq!(deed(&["audit", "--anchors"], &elsewhere).code, 2, "there is no anchor");
+
     first.signal(Signal::SIGINT);
     assert!(first.wait_exit(DEADLINE).await.success());
     assert_eq!(first.output().last().map(String::as_str), Some("Stopped."));

@@ -33,7 +33,7 @@ pub struct StoredEntry {
 }
 
 impl StoredEntry {
-    pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
+    pub(crate) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             record_id: row.get(0),
             position: row.get(1),
@@ -45,7 +45,7 @@ impl StoredEntry {
     }
 }
 
-pub(super) const ENTRY_COLUMNS: &str = "record_id, position, hash, previous, entry, body";
+pub(crate) const ENTRY_COLUMNS: &str = "record_id, position, hash, previous, entry, body";
 
 impl Store {
     /// Entries of one record after a position, in order: up to `limit` of them, and no more once

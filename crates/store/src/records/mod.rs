@@ -1,6 +1,6 @@
 //! Records: the current state of each, and what is read of their chains.
 
-mod chain;
+pub(crate) mod chain;
 mod evaluation;
 mod list;
 mod signals;

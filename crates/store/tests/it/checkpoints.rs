@@ -18,7 +18,7 @@ async fn two_sweeps(store: &Store) {
 
 /// Sweeps until every event is done. A horizon is settled when the transactions of the whole server
 /// have ended that ran when it was taken, those of other tests among them.
-async fn all_signed(store: &Store, client: &Client) {
+pub(crate) async fn all_signed(store: &Store, client: &Client) {
     let behind = "SELECT (SELECT max(seq) FROM events) - done FROM event_consumers, pg_sleep(0.02)
         WHERE name = 'checkpoints'";
     while count(client, behind).await > 0 {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod abandoned;
+mod anchors;
 mod batches;
 mod checkpoints;
 mod events;

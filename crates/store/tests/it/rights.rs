@@ -9,9 +9,13 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 27] = [
     ("agents", "INSERT SELECT"),
+    ("anchor_batches", "INSERT SELECT"),
+    ("anchored", "INSERT SELECT"),
+    ("anchors", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
+    ("audits", "INSERT SELECT"),
     ("checkpoints", "INSERT SELECT"),
     ("event_consumers", "SELECT"),
     ("event_stream", "SELECT"),
@@ -34,8 +38,10 @@ const TABLES: [(&str, &str); 23] = [
     ("webhook_endpoints", "DELETE INSERT SELECT"),
     ("webhooks", "DELETE INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 12] = [
+const UPDATES: [(&str, &str); 14] = [
+    ("anchors", "checked_at complete fault"),
     ("api_keys", "expires_at replaced_by revoked_at"),
+    ("audits", "cursor findings finished_at progress started_at state verdict"),
     ("event_consumers", "done"),
     ("event_stream", "complete pending removed settled"),
     ("idempotency_keys", "response sealed status"),

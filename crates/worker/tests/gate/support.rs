@@ -308,5 +308,9 @@ pub(crate) fn evaluate() -> Handler {
 }
 
 pub(crate) fn handler(kind: &str) -> Handler {
-    kinds().into_iter().find(|one| one.name == kind).expect("the kind").handler
+    kinds(&deed_worker::Anchors::default())
+        .into_iter()
+        .find(|one| one.name == kind)
+        .expect("the kind")
+        .handler
 }

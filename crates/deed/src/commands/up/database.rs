@@ -90,6 +90,7 @@ fn write_environment(folder: &Folder, issuer: &str, url: &str) -> Result<()> {
         ("ISSUER_URL", issuer),
         ("VAULT_SIGNING_KEY_FILE", &path("secrets/signing-key")),
         ("API_KEY_SECRET_FILE", &path("secrets/api-key-secret")),
+        ("ANCHOR_DIRECTORY", &path("anchors")),
     ] {
         text.push_str(&format!("{name}={}\n", shell_word(value)));
     }

@@ -6,6 +6,7 @@
 //!   signing-key, api-key-secret, owner-password, app-password, agent-key
 //!   deed.env      the environment that other commands of `deed` need to reach this server
 //! issuer          the URL of the first start, part of every signature
+//! anchors/        copies of the checkpoints, unless ANCHOR_DIRECTORY names another folder
 //! first-record    id of the record that every start verifies
 //! export.json, keys.json    that record's export and the public keys, to try `deed verify` on
 //! ```
@@ -59,6 +60,14 @@ impl Folder {
     /// Path of something in it.
     pub(super) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// The folder of anchors, which is made if it is not there.
+    pub(super) fn anchors(&self) -> Result<PathBuf> {
+        let path = self.join("anchors");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.with_context(|| path.display().to_string())?;
+        Ok(path)
     }
 
     /// Content of a file, if it is there.

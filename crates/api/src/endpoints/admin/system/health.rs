@@ -1,18 +1,22 @@
 //! `GET /v1/admin/system-health`.
 
 use axum::extract::State;
+use deed_store::anchors::{AnchorStanding, UPLOAD};
 use deed_store::queue::Depth;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::replicas::ReplicaView;
 use crate::endpoints::probes::DatabaseView;
+use crate::endpoints::records::view::time;
 use crate::problem::Problem;
 use crate::reply::{Reply, ok};
 use crate::state::App;
 
 /// Seconds after which a job that could run should have been taken.
 const LATE: f64 = 60.0;
+/// Seconds after which a checkpoint should be anchored.
+const EXPOSED: f64 = 300.0;
 
 /// What an operator looks at first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +29,42 @@ struct SystemHealthView {
     /// Every kind of job that has one, of at most a million jobs.
     queues: Vec<QueueView>,
     replicas: Vec<ReplicaView>,
+    /// Places outside the database that a worker had in its configuration within the last day. With
+    /// none, history could be rewritten unseen.
+    anchors: Vec<AnchorView>,
+}
+
+/// Where one anchor stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AnchorView {
+    location: String,
+    /// Every object up to this number is there.
+    complete: u64,
+    /// Objects that are not known to be there.
+    objects_behind: u64,
+    /// Checkpoints that are not known to be there; an upper bound.
+    checkpoints_behind: u64,
+    /// Age of the oldest of them: the exposure window.
+    oldest_seconds: f64,
+    /// What is wrong with its settings.
+    fault: Option<String>,
+    #[schema(format = DateTime)]
+    checked_at: String,
+}
+
+impl From<AnchorStanding> for AnchorView {
+    fn from(standing: AnchorStanding) -> Self {
+        Self {
+            location: standing.location,
+            complete: standing.complete,
+            objects_behind: standing.objects_behind,
+            checkpoints_behind: standing.checkpoints_behind,
+            oldest_seconds: standing.oldest_seconds,
+            fault: standing.fault,
+            checked_at: time(standing.checked_at),
+        }
+    }
 }
 
 /// The jobs of one kind.
@@ -53,21 +93,41 @@ impl From<Depth> for QueueView {
 
 #[utoipa::path(
     get, path = "/v1/admin/system-health", tag = "Operations", operation_id = "systemHealth",
-    summary = "Database, queues and replicas in one look",
+    summary = "Database, queues, replicas and anchors in one look",
     responses((status = 200, description = "What was found", body = SystemHealthView)),
 )]
 pub(crate) async fn read(State(app): State<App>) -> Result<Reply, Problem> {
     let store = app.store();
-    let (database, queues, replicas) =
-        tokio::try_join!(store.health(), store.queue_depths(), store.replicas())?;
+    let (database, queues, replicas, anchors) = tokio::try_join!(
+        store.health(),
+        store.queue_depths(),
+        store.replicas(),
+        store.anchor_standings()
+    )?;
     let workers = replicas.iter().filter(|r| r.alive && !r.draining && r.tier == "worker").count();
-    let attention = attention(&queues, workers);
+    let mut attention = attention(&queues, workers);
+    attention.extend(anchors.iter().filter_map(exposed));
     ok(&SystemHealthView {
         status: if attention.is_empty() { "ok" } else { "attention" },
         attention,
         database: DatabaseView::of(&database),
         queues: queues.into_iter().map(QueueView::from).collect(),
         replicas: replicas.iter().map(ReplicaView::of).collect(),
+        anchors: anchors.into_iter().map(AnchorView::from).collect(),
+    })
+}
+
+/// What is wrong with an anchor.
+fn exposed(anchor: &AnchorStanding) -> Option<String> {
+    let location = &anchor.location;
+    if let Some(fault) = &anchor.fault {
+        return Some(format!("anchor {location}: {fault}"));
+    }
+    (anchor.oldest_seconds > EXPOSED).then(|| {
+        format!(
+            "anchor {location} lacks checkpoints that are {:.0} s old: read the jobs of kind {UPLOAD}",
+            anchor.oldest_seconds
+        )
     })
 }
 

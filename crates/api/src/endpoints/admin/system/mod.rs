@@ -1,6 +1,7 @@
 //! The server's own state: queue, schedules, replicas. For platform keys only: it spans
 //! organisations.
 
+mod audits;
 mod health;
 mod jobs;
 mod replicas;
@@ -18,4 +19,7 @@ pub(super) fn mount(routes: Routes) -> Routes {
         .mount(Access::Scope(Scope::SystemRead), routes!(replicas::list))
         .mount(Access::Scope(Scope::SystemRead), routes!(jobs::list))
         .mount(Access::Scope(Scope::JobsWrite), routes!(jobs::replay))
+        .mount(Access::Scope(Scope::AuditRun), routes!(audits::start))
+        .mount(Access::Scope(Scope::SystemRead), routes!(audits::list))
+        .mount(Access::Scope(Scope::SystemRead), routes!(audits::read))
 }
