@@ -295,7 +295,7 @@ impl Scene {
     /// Waits until every event has a checkpoint, and every checkpoint an anchor.
     async fn healed(&self) -> Result<()> {
         self.until(
-            "SELECT (SELECT coalesce(max(seq), 0) FROM events) - done FROM checkpoint_progress",
+            "SELECT (SELECT coalesce(max(seq), 0) FROM events) - done FROM event_consumers WHERE name = 'checkpoints'",
             0,
         )
         .await?;

@@ -90,7 +90,7 @@ impl fmt::Display for Process {
 
 impl Concern {
     /// All, in the order of the documentation.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Database,
         Self::Identity,
         Self::Api,
