@@ -14,6 +14,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What happens to administrative requests when the audit log cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditFailure {
+    /// They are refused, with a retryable 503: each is in the log before it is worked on.
+    Refuse,
+    /// They go on; entries wait in memory, and are lost when they are too many or the process ends.
+    Continue,
+}
+
 /// Settings of one API process.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -27,6 +36,8 @@ pub struct ApiConfig {
     pub append_queue: usize,
     /// Longest time an API key or a Type may be served from this process's memory.
     pub cache_max_age: Duration,
+    /// What happens when the audit log cannot be written.
+    pub audit_failure: AuditFailure,
 }
 
 /// Limits of the HTTP server: every one is a bound on what one client can take.

@@ -5,10 +5,10 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
-    event_consumers TO {role};
+    event_consumers, system_audit_log, audit_stream TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
-    checkpoints TO {role};
+    checkpoints, system_audit_log TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,
@@ -22,10 +22,12 @@ GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error
 GRANT UPDATE (cron, kind, catch_up, last_tick) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
 GRANT UPDATE (complete, pending, settled, removed) ON event_stream TO {role};
+GRANT UPDATE (complete, pending, settled) ON audit_stream TO {role};
 GRANT UPDATE (done) ON event_consumers TO {role};
 -- The newest number that was handed out; drawing one is the identity column's right.
-GRANT SELECT ON SEQUENCE events_seq_seq TO {role};
-REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};
+GRANT SELECT ON SEQUENCE events_seq_seq, system_audit_log_n_seq TO {role};
+REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass),
+    drop_audit_month(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(integer), drop_audit_month(integer) TO {role};
 -- Nobody makes temporary objects here: they could stand in for ours in a function of the owner's.
 DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;

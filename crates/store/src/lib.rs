@@ -5,12 +5,14 @@
 
 pub mod access;
 pub mod append;
+pub mod audit;
 mod checkpoints;
 mod clock;
 mod config;
 mod error;
 pub mod events;
 mod health;
+mod horizon;
 pub mod idempotency;
 mod installation;
 pub mod migrate;

@@ -19,6 +19,8 @@ pub enum Scope {
     TypesWrite,
     /// Read the events of what may be read otherwise.
     EventsRead,
+    /// Read the operational audit log.
+    AuditRead,
     /// Read organisations.
     OrgsRead,
     /// Make organisations.
@@ -49,6 +51,7 @@ impl Scope {
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
             Self::EventsRead => "events:read",
+            Self::AuditRead => "audit:read",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
             Self::AgentsRead => "agents:read",
@@ -75,8 +78,9 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsRead, AgentsWrite, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead, OrgsWrite,
-    RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead, TypesWrite,
+    AgentsRead, AgentsWrite, AuditRead, EventsRead, JobsWrite, KeysRead, KeysWrite, OrgsRead,
+    OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead, TypesRead,
+    TypesWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -138,7 +142,7 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "platform-standard",
         role: Role::Platform,
-        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue",
+        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue, the audit log",
         scopes: &[
             RecordsRead,
             RecordsExport,
@@ -151,6 +155,7 @@ pub const PROFILES: [Profile; 9] = [
             AgentsWrite,
             KeysRead,
             KeysWrite,
+            AuditRead,
             SystemRead,
             JobsWrite,
         ],
@@ -159,7 +164,16 @@ pub const PROFILES: [Profile; 9] = [
         name: "platform-observer",
         role: Role::Platform,
         description: "read everything of the whole server",
-        scopes: &[RecordsRead, TypesRead, EventsRead, OrgsRead, AgentsRead, KeysRead, SystemRead],
+        scopes: &[
+            RecordsRead,
+            TypesRead,
+            EventsRead,
+            AuditRead,
+            OrgsRead,
+            AgentsRead,
+            KeysRead,
+            SystemRead,
+        ],
     },
 ];
 

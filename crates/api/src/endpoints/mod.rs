@@ -6,4 +6,5 @@ pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod probes;
 pub(crate) mod records;
+pub(crate) mod siem;
 pub(crate) mod types;

@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 23] = [
+const READS: [(&str, &[&str]); 24] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -51,15 +51,17 @@ const READS: [(&str, &[&str]); 23] = [
         "/v1/records/{id}/audit-export",
         &["/v1/records/{record}/audit-export", "/v1/records/{record}/audit-export?scope=tree"],
     ),
+    ("/v1/siem/stream", &["/v1/siem/stream", "/v1/siem/stream?format=raw"]),
     ("/v1/types", &["/v1/types", "/v1/types?orgId={org}"]),
 ];
 /// What only the platform reads.
-const PLATFORM_READS: [&str; 5] = [
+const PLATFORM_READS: [&str; 6] = [
     "/v1/admin/jobs",
     "/v1/admin/orgs",
     "/v1/admin/replicas",
     "/v1/admin/schedules",
     "/v1/admin/system-health",
+    "/v1/siem/stream",
 ];
 /// The read routes of Types by name.
 const TYPE_READS: [(&str, &[&str]); 2] = [

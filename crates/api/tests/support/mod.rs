@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use deed_api::{ApiConfig, App, HttpLimits, Secret};
+use deed_api::{ApiConfig, App, AuditFailure, HttpLimits, Secret};
 use deed_store::migrate::{Migration, migrate};
 use deed_store::{Clock, Signer, Store, StoreConfig};
 use deed_testkit::{APP_ROLE, Template, TestDatabase};
@@ -78,6 +78,7 @@ pub fn api_config() -> ApiConfig {
         append_queue: 1024,
         // Longer than any test: what a process changes itself must be seen at once nevertheless.
         cache_max_age: Duration::from_secs(3600),
+        audit_failure: AuditFailure::Continue,
     }
 }
 

@@ -1,6 +1,6 @@
 //! From settings to what each part of the program takes: one structure for each concern.
 
-use deed_api::{ApiConfig, HttpLimits, Secret};
+use deed_api::{ApiConfig, AuditFailure, HttpLimits, Secret};
 use deed_store::StoreConfig;
 use deed_worker::WorkerConfig;
 
@@ -96,6 +96,10 @@ impl Settings {
             limits: self.http_limits(),
             append_queue: self.count(&table::APPEND_QUEUE),
             cache_max_age: self.duration(&table::CACHE_MAX_AGE),
+            audit_failure: match self.text(&table::AUDIT_LOG_FAILURE) {
+                Some("refuse") => AuditFailure::Refuse,
+                _ => AuditFailure::Continue,
+            },
         }
     }
 

@@ -9,9 +9,10 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 22] = [
     ("agents", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
+    ("audit_stream", "SELECT"),
     ("checkpoints", "INSERT SELECT"),
     ("event_consumers", "SELECT"),
     ("event_stream", "SELECT"),
@@ -29,10 +30,12 @@ const TABLES: [(&str, &str); 20] = [
     ("schedules", "INSERT SELECT"),
     ("settlement_signals", "INSERT SELECT"),
     ("signing_keys", "SELECT"),
+    ("system_audit_log", "INSERT SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 9] = [
+const UPDATES: [(&str, &str); 10] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
+    ("audit_stream", "complete pending settled"),
     ("event_consumers", "done"),
     ("event_stream", "complete pending removed settled"),
     ("idempotency_keys", "response sealed status"),
@@ -47,8 +50,10 @@ const UPDATES: [(&str, &str); 9] = [
     ("replicas", "draining heartbeat_at"),
     ("schedules", "catch_up cron kind last_tick"),
 ];
-const FUNCTIONS: [&str; 4] =
-    ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
+const SEQUENCES: [(&str, &str); 2] =
+    [("events_seq_seq", "SELECT"), ("system_audit_log_n_seq", "SELECT")];
+const FUNCTIONS: [&str; 5] =
+    ["drop_audit_month", "ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
 
 async fn pairs(client: &Client, sql: &str) -> BTreeMap<String, String> {
     let rows = client.query(sql, &[&APP_ROLE]).await.unwrap();
@@ -95,7 +100,7 @@ async fn the_application_role_has_the_listed_rights_on_tables_and_no_others() {
         "SELECT r.relname, p FROM ({RELATIONS}) r, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) p
          WHERE r.relkind = 'S' AND has_sequence_privilege($1, r.oid, p)"
     );
-    assert_eq!(pairs(&client, &sql).await, expected(&[("events_seq_seq", "SELECT")]));
+    assert_eq!(pairs(&client, &sql).await, expected(&SEQUENCES));
 }
 
 #[tokio::test]
