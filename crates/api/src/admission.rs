@@ -1,5 +1,5 @@
-//! What every request passes on its way to a handler: it is named, its key is looked up, and its
-//! answer is measured. One service does all three: each layer of its own would cost every request a
+//! What every request passes on its way to a handler: it is named, its key is looked up, it is noted in the audit
+//! log if it has to be, and its answer is measured. One service does all of it: each layer of its own would cost every request a
 //! clone of the handler and a future on the heap.
 
 use std::convert::Infallible;
@@ -12,6 +12,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::{Layer, Service};
 
+use crate::audit::Trail;
 use crate::auth::{Access, authenticate};
 use crate::state::App;
 use crate::telemetry::{Observed, Route};
@@ -67,13 +68,28 @@ where
         Box::pin(async move {
             let observed = Observed::start(&request, &route);
             let answer = observed.within(async {
+                let mut trail = None;
                 if access != Access::Public {
                     match authenticate(&app, access, request.headers()).await {
-                        Ok(caller) => request.extensions_mut().insert(caller),
-                        Err(problem) => return problem.into_response(),
-                    };
+                        Ok(caller) => {
+                            trail = Trail::begin(&app, &observed, &request, &caller);
+                            request.extensions_mut().insert(caller);
+                        }
+                        Err(refused) => {
+                            app.audit().refused(&app, &observed, &request, &refused);
+                            return refused.problem.into_response();
+                        }
+                    }
                 }
-                inner.call(request).await.unwrap_or_else(|never| match never {})
+                let Some(trail) = trail else {
+                    return inner.call(request).await.unwrap_or_else(|never| match never {});
+                };
+                let response = match trail.permit().await {
+                    Ok(()) => inner.call(request).await.unwrap_or_else(|never| match never {}),
+                    Err(problem) => problem.into_response(),
+                };
+                trail.end(&response);
+                response
             });
             let response = answer.await;
             Ok(observed.finish(response))

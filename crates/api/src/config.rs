@@ -16,6 +16,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What happens to administrative requests when the audit log cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditFailure {
+    /// They are refused, with a retryable 503: each is in the log before it is worked on.
+    Refuse,
+    /// They go on; entries wait in memory, and are lost when they are too many or the process ends.
+    Continue,
+}
+
 /// Settings of one API process.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -32,6 +41,8 @@ pub struct ApiConfig {
     /// Addresses that stand in the URL of a webhook and are refused at once; names are checked by the
     /// worker at each connect.
     pub webhook_guard: Guard,
+    /// What happens when the audit log cannot be written.
+    pub audit_failure: AuditFailure,
 }
 
 /// Limits of the HTTP server: every one is a bound on what one client can take.

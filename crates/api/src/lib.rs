@@ -1,6 +1,7 @@
 //! The API tier: one file an endpoint, authentication, problems, OpenAPI.
 
 mod admission;
+mod audit;
 pub mod auth;
 mod body;
 mod cache;
@@ -22,7 +23,7 @@ mod telemetry;
 use axum::Router;
 use axum::handler::Handler as _;
 
-pub use config::{ApiConfig, HttpLimits, Secret};
+pub use config::{ApiConfig, AuditFailure, HttpLimits, Secret};
 pub use endpoints::admin::platform_key;
 pub use route::SCOPE_EXTENSION;
 pub use state::App;
@@ -41,6 +42,7 @@ impl App {
         let routes = endpoints::types::mount(routes);
         let routes = endpoints::agents::mount(routes);
         let routes = endpoints::events::mount(routes);
+        let routes = endpoints::siem::mount(routes);
         let routes = endpoints::auth::mount(routes);
         let routes = endpoints::admin::mount(routes);
         let routes = endpoints::webhooks::mount(routes);

@@ -136,6 +136,10 @@ impl Problem {
     }
 }
 
+/// Kind of the problem that an answer is, for the audit log.
+#[derive(Clone)]
+pub(crate) struct ProblemKind(pub(crate) String);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -149,6 +153,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(ProblemKind(self.kind));
         response
     }
 }

@@ -29,6 +29,10 @@ use self::connection::Connections;
 use self::guard::Guard;
 use crate::config::HttpLimits;
 
+/// Address of the other end of a request's connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) std::net::SocketAddr);
+
 /// Pause after an accept that failed for want of file descriptors or memory. Retrying at once
 /// would spin, because the refused connection stays in the queue and the listener stays ready.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -90,8 +94,8 @@ impl Server {
                 return io::Error::other("the server is closed");
             };
             match listener.accept().await {
-                Ok((stream, _peer)) => {
-                    let serving = self.connections.serve(stream);
+                Ok((stream, peer)) => {
+                    let serving = self.connections.serve(stream, Peer(peer));
                     self.tasks.spawn(async move {
                         serving.await;
                         drop(slot);

@@ -8,6 +8,7 @@ use deed_store::append::Appender;
 use deed_store::webhooks::SecretSealer;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::audit::AuditLog;
 use crate::auth::secret::KeyHasher;
 use crate::cache::{Callers, Types};
 use crate::config::ApiConfig;
@@ -28,6 +29,7 @@ struct Shared {
     webhook_sealer: SecretSealer,
     cursors: Cursors,
     tail: Tail,
+    audit: AuditLog,
     callers: Callers,
     types: Types,
     metrics: PrometheusHandle,
@@ -47,6 +49,7 @@ impl App {
             cursors: Cursors::new(store.event_key()),
             // Each may hold a connection for long; most are left to requests.
             tail: Tail::new((config.limits.max_connections / 4).max(1)),
+            audit: AuditLog::start(&store, config.audit_failure),
             callers: Callers::new(config.cache_max_age),
             types: Types::new(config.cache_max_age),
             draining: Arc::new(AtomicBool::new(false)),
@@ -91,6 +94,16 @@ impl App {
 
     pub(crate) fn cursors(&self) -> &Cursors {
         &self.shared.cursors
+    }
+
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.shared.audit
+    }
+
+    /// Until the entries of the audit log that requests have left so far are written, or cannot be; for the end
+    /// of the process.
+    pub async fn flush_audit_log(&self) {
+        self.shared.audit.flush().await;
     }
 
     pub(crate) fn tail(&self) -> &Tail {

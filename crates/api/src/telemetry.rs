@@ -126,6 +126,16 @@ impl Observed {
         Self { name, started }
     }
 
+    /// What the request is called.
+    pub(crate) fn request_id(&self) -> &HeaderValue {
+        &self.name.request_id
+    }
+
+    /// Pattern of the route.
+    pub(crate) fn route(&self) -> &str {
+        &self.name.route.path
+    }
+
     /// Works on the request under its name.
     pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         NAME.scope(self.name.clone(), work)

@@ -6,10 +6,10 @@ GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
     event_consumers, webhooks, webhook_endpoints, webhook_deliveries, anchor_batches, anchors, anchored,
-    audits TO {role};
+    audits, system_audit_log, audit_stream TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
-    checkpoints, anchor_batches, anchors, anchored, audits TO {role};
+    checkpoints, anchor_batches, anchors, anchored, audits, system_audit_log TO {role};
 GRANT UPDATE (revoked_at, expires_at, replaced_by) ON api_keys TO {role};
 GRANT UPDATE (disabled_at) ON record_types TO {role};
 GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_agent_id, deadline,
@@ -30,12 +30,14 @@ GRANT UPDATE (due_at, leased, claimed_by, fence, paused_at, circuit, failures, l
 GRANT UPDATE (state, next_at, attempts, last_at, last_status, last_error, last_response, last_ms)
     ON webhook_deliveries TO {role};
 GRANT UPDATE (complete, pending, settled, removed) ON event_stream TO {role};
+GRANT UPDATE (complete, pending, settled) ON audit_stream TO {role};
 GRANT UPDATE (done) ON event_consumers TO {role};
 -- The newest number that was handed out; drawing one is the identity column's right.
-GRANT SELECT ON SEQUENCE events_seq_seq TO {role};
+GRANT SELECT ON SEQUENCE events_seq_seq, system_audit_log_n_seq TO {role};
 GRANT UPDATE (complete, fault, checked_at) ON anchors TO {role};
 GRANT UPDATE (state, verdict, cursor, progress, findings, started_at, finished_at) ON audits TO {role};
-REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};
+REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass),
+    drop_audit_month(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(integer), drop_audit_month(integer) TO {role};
 -- Nobody makes temporary objects here: they could stand in for ours in a function of the owner's.
 DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;

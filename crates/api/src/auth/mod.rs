@@ -118,6 +118,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// A request that is not let in.
+pub(crate) struct NotAdmitted {
+    pub(crate) problem: Problem,
+    /// Its key, if it is known here.
+    pub(crate) key: Option<Arc<ApiKey>>,
+}
+
+impl From<Problem> for NotAdmitted {
+    fn from(problem: Problem) -> Self {
+        Self { problem, key: None }
+    }
+}
+
 /// The caller of a request, if its key is valid and has what `access` asks for.
 ///
 /// # Errors
@@ -126,37 +139,36 @@ pub(crate) async fn authenticate(
     app: &App,
     access: Access,
     headers: &HeaderMap,
-) -> Result<Caller, Problem> {
+) -> Result<Caller, NotAdmitted> {
     let key = bearer(headers).ok_or_else(|| {
         unauthorized("no API key came with the request")
             .hint("Send the header `Authorization: Bearer <API key>`.")
     })?;
     if !secret::is_plausible(key) {
-        return Err(unknown_key());
+        return Err(unknown_key().into());
     }
-    let found = app.callers().get(app.store(), app.hasher().hash(key)).await?;
+    let found =
+        app.callers().get(app.store(), app.hasher().hash(key)).await.map_err(Problem::from)?;
     let key = found.ok_or_else(unknown_key)?;
     if !key.is_valid_at(app.store().clock().now()) {
-        return Err(unauthorized("the API key has expired or was revoked")
-            .hint("Ask an administrator of the organisation for a new key."));
+        let problem = unauthorized("the API key has expired or was revoked")
+            .hint("Ask an administrator of the organisation for a new key.");
+        return Err(NotAdmitted { problem, key: Some(key) });
     }
     let caller = Caller::of(key);
     match access {
-        Access::Scope(scope) if !caller.may(scope) => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "scope-missing",
-            format!(
-                "the key's profile {} has no scope {}",
-                caller.key.scope_profile,
-                scope.as_str()
-            ),
-        )
-        .hint(format!(
-            "Use a key with the scope {}; GET /v1/auth/me tells what a key may do.",
-            scope.as_str()
-        ))),
+        Access::Scope(scope) if !caller.may(scope) => {
+            Err(NotAdmitted { problem: scope_missing(&caller, scope), key: Some(caller.key) })
+        }
         _ => Ok(caller),
     }
+}
+
+fn scope_missing(caller: &Caller, scope: Scope) -> Problem {
+    let scope = scope.as_str();
+    let detail = format!("the key's profile {} has no scope {scope}", caller.key.scope_profile);
+    Problem::new(StatusCode::FORBIDDEN, "scope-missing", detail)
+        .hint(format!("Use a key with the scope {scope}; GET /v1/auth/me tells what a key may do."))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

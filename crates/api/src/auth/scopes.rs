@@ -19,6 +19,8 @@ pub enum Scope {
     TypesWrite,
     /// Read the events of what may be read otherwise.
     EventsRead,
+    /// Read the operational audit log.
+    AuditRead,
     /// Read organisations.
     OrgsRead,
     /// Make organisations.
@@ -57,6 +59,7 @@ impl Scope {
             Self::TypesRead => "types:read",
             Self::TypesWrite => "types:write",
             Self::EventsRead => "events:read",
+            Self::AuditRead => "audit:read",
             Self::OrgsRead => "orgs:read",
             Self::OrgsWrite => "orgs:write",
             Self::AgentsLookup => "agents:lookup",
@@ -87,9 +90,9 @@ pub struct Profile {
 }
 
 use Scope::{
-    AgentsLookup, AgentsRead, AgentsWrite, AuditRun, EventsRead, JobsWrite, KeysRead, KeysWrite,
-    OrgsRead, OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite, SystemRead,
-    TypesRead, TypesWrite, WebhooksRead, WebhooksWrite,
+    AgentsLookup, AgentsRead, AgentsWrite, AuditRead, AuditRun, EventsRead, JobsWrite, KeysRead,
+    KeysWrite, OrgsRead, OrgsWrite, RecordsAct, RecordsExport, RecordsRead, RecordsWrite,
+    SystemRead, TypesRead, TypesWrite, WebhooksRead, WebhooksWrite,
 };
 
 /// The built-in profiles; the first of each role is its default.
@@ -172,7 +175,7 @@ pub const PROFILES: [Profile; 9] = [
     Profile {
         name: "platform-standard",
         role: Role::Platform,
-        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue, audits",
+        description: "organisations, agents, keys and Types of the whole server; reads every record; the queue, audits, the audit log",
         scopes: &[
             RecordsRead,
             RecordsExport,
@@ -185,6 +188,7 @@ pub const PROFILES: [Profile; 9] = [
             AgentsWrite,
             KeysRead,
             KeysWrite,
+            AuditRead,
             SystemRead,
             JobsWrite,
             WebhooksRead,
@@ -200,6 +204,7 @@ pub const PROFILES: [Profile; 9] = [
             RecordsRead,
             TypesRead,
             EventsRead,
+            AuditRead,
             OrgsRead,
             AgentsRead,
             KeysRead,

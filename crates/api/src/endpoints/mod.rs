@@ -7,5 +7,6 @@ pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod probes;
 pub(crate) mod records;
+pub(crate) mod siem;
 pub(crate) mod types;
 pub(crate) mod webhooks;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
+use http::Request;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -13,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::Peer;
 use super::guard::Guard;
 use super::refusal::Refusal;
 use super::wire::Wire;
@@ -62,8 +65,8 @@ impl Connections {
         self.abort.cancel();
     }
 
-    /// Serves `stream` until it is closed.
-    pub(super) fn serve(&self, stream: TcpStream) -> impl Future<Output = ()> + use<> {
+    /// Serves `stream`, whose other end is `peer`, until it is closed.
+    pub(super) fn serve(&self, stream: TcpStream, peer: Peer) -> impl Future<Output = ()> + use<> {
         let guard = Arc::clone(&self.guard);
         let http = self.http.clone();
         // Children of their own: a token shared by all connections would be a lock that every
@@ -74,7 +77,7 @@ impl Connections {
         let _ = set_options(&stream, self.stalled);
         async move {
             let closed = async {
-                let ended = run(http, guard, stream, &finish).await;
+                let ended = run(http, guard, (stream, peer), &finish).await;
                 // A stopping server closes idle connections by the hundred, and has answered
                 // the others; it does not wait for clients that keep their side open.
                 if !finish.is_cancelled() {
@@ -112,11 +115,12 @@ struct Ended {
 async fn run(
     http: Builder,
     guard: Arc<Guard>,
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     finish: &CancellationToken,
 ) -> Ended {
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let guard = Arc::clone(&guard);
+        request.extensions_mut().insert(peer);
         async move { Ok::<_, Infallible>(guard.answer(request).await) }
     });
     let mut connection = http.serve_connection(Wire::new(stream), service);

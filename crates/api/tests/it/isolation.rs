@@ -10,7 +10,7 @@ use crate::support::{Org, TestApp, record, text};
 
 /// Every read route with parameters, as a list of requests that would show A's things if the
 /// server let them; `{...}` is filled in from [`Things`].
-const READS: [(&str, &[&str]); 29] = [
+const READS: [(&str, &[&str]); 30] = [
     ("/.well-known/deed-vault-keys.json", &["/.well-known/deed-vault-keys.json"]),
     ("/.well-known/scitt-keys", &["/.well-known/scitt-keys"]),
     ("/health", &["/health"]),
@@ -54,6 +54,7 @@ const READS: [(&str, &[&str]); 29] = [
         "/v1/records/{id}/audit-export",
         &["/v1/records/{record}/audit-export", "/v1/records/{record}/audit-export?scope=tree"],
     ),
+    ("/v1/siem/stream", &["/v1/siem/stream", "/v1/siem/stream?format=raw"]),
     ("/v1/types", &["/v1/types", "/v1/types?orgId={org}"]),
     ("/v1/webhooks", &["/v1/webhooks", "/v1/webhooks?orgId={org}"]),
     ("/v1/webhooks/{id}", &["/v1/webhooks/{hook}"]),
@@ -63,7 +64,7 @@ const READS: [(&str, &[&str]); 29] = [
     ),
 ];
 /// What only the platform reads.
-const PLATFORM_READS: [&str; 7] = [
+const PLATFORM_READS: [&str; 8] = [
     "/v1/admin/audit",
     "/v1/admin/audit/{id}",
     "/v1/admin/jobs",
@@ -71,6 +72,7 @@ const PLATFORM_READS: [&str; 7] = [
     "/v1/admin/replicas",
     "/v1/admin/schedules",
     "/v1/admin/system-health",
+    "/v1/siem/stream",
 ];
 /// The read routes of Types by name.
 const TYPE_READS: [(&str, &[&str]); 2] = [

@@ -20,6 +20,7 @@ mod openapi;
 mod probes;
 mod replay;
 mod scopes;
+mod siem;
 mod system;
 mod type_rules;
 mod types;

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use deed_api::{ApiConfig, App, HttpLimits, Secret};
+use deed_api::{ApiConfig, App, AuditFailure, HttpLimits, Secret};
 use deed_notify::address::Guard;
 use deed_store::migrate::{Migration, migrate};
 use deed_store::{Clock, Signer, Store, StoreConfig};
@@ -80,6 +80,7 @@ pub fn api_config() -> ApiConfig {
         // Longer than any test: what a process changes itself must be seen at once nevertheless.
         cache_max_age: Duration::from_secs(3600),
         webhook_guard: Guard::new(vec!["10.7.0.0/16".parse().expect("a network")]),
+        audit_failure: AuditFailure::Continue,
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
         Arc::clone(app.draining()),
     );
     serve(listener, app.router().0, &limits, shutdown, Arc::clone(app.draining())).await?;
+    app.flush_audit_log().await;
     presence.end().await;
     store.close();
     tracing::info!("stopped");

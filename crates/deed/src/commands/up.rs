@@ -151,6 +151,7 @@ async fn serve_all(
     output::line("\nThe API has answered its last request; stopping the worker and PostgreSQL")?;
     stop_worker.cancel();
     worker.await??;
+    app.flush_audit_log().await;
     presence.end().await;
     store.close();
     welcomed?;

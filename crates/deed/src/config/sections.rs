@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use deed_anchor::{Credentials, Directory, Place, S3, S3Config};
-use deed_api::{ApiConfig, HttpLimits, Secret};
+use deed_api::{ApiConfig, AuditFailure, HttpLimits, Secret};
 use deed_notify::address::Guard;
 use deed_store::{Clock, StoreConfig};
 use deed_worker::{WebhookConfig, WorkerConfig};
@@ -104,6 +104,10 @@ impl Settings {
             append_queue: self.count(&table::APPEND_QUEUE),
             cache_max_age: self.duration(&table::CACHE_MAX_AGE),
             webhook_guard: self.webhook_guard(),
+            audit_failure: match self.text(&table::AUDIT_LOG_FAILURE) {
+                Some("refuse") => AuditFailure::Refuse,
+                _ => AuditFailure::Continue,
+            },
         }
     }
 

@@ -8,7 +8,8 @@ use super::variable::{Concern, Default, Process, Variable};
 
 /// Prefixes that belong to Deed: a variable that has one and is not in the table is refused,
 /// because a misspelt setting that is silently ignored is a setting that is not in force.
-pub(crate) const PREFIXES: [&str; 11] = [
+pub(crate) const PREFIXES: [&str; 12] = [
+    "AUDIT_",
     "DATABASE_",
     "DEED_",
     "VAULT_",
@@ -41,7 +42,7 @@ pub(crate) const FOREIGN: [&str; 13] = [
 ];
 
 /// All variables, in the order of the documentation.
-pub(crate) static TABLE: [&Variable; 44] = [
+pub(crate) static TABLE: [&Variable; 45] = [
     &DATABASE_URL,
     &DATABASE_MIGRATION_URL,
     &DATABASE_APP_ROLE,
@@ -57,6 +58,7 @@ pub(crate) static TABLE: [&Variable; 44] = [
     &LISTEN_ADDRESS,
     &APPEND_QUEUE,
     &CACHE_MAX_AGE,
+    &AUDIT_LOG_FAILURE,
     &HTTP_MAX_CONNECTIONS,
     &HTTP_MAX_IN_FLIGHT,
     &HTTP_MAX_BODY_BYTES,
@@ -251,6 +253,18 @@ pub(crate) static CACHE_MAX_AGE: Variable = Variable {
     used_by: &[Api, Up],
     about: "How long an API key or a Type may be served from memory: a revocation takes effect in \
             all processes within this time.",
+    ..BASE
+};
+
+pub(crate) static AUDIT_LOG_FAILURE: Variable = Variable {
+    name: "AUDIT_LOG_FAILURE",
+    concern: Concern::Api,
+    kind: Kind::Choice(&["continue", "refuse"]),
+    default: Default::Value("continue"),
+    used_by: &[Api, Up],
+    about: "When the operational audit log cannot be written: `refuse` answers administrative requests with a \
+            retryable 503, each being in the log before it is worked on; `continue` serves them and keeps \
+            up to 10,000 entries in memory.",
     ..BASE
 };
 

@@ -2,7 +2,6 @@
 //! still be committed.
 
 mod consumers;
-mod horizon;
 mod keep;
 mod key;
 mod read;

@@ -28,7 +28,7 @@ impl NewEvent {
     }
 }
 
-/// The condition gives the transaction its id before a sequence number is drawn; see `horizon.rs`.
+/// The condition gives the transaction its id before a sequence number is drawn; see `crate::horizon`.
 const TELL: &str = "
 INSERT INTO events (org_id, kind, record_id, data)
 SELECT $1::uuid, $2::text, $3::uuid, $4::jsonb WHERE pg_current_xact_id() IS NOT NULL";

@@ -9,12 +9,13 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 27] = [
+const TABLES: [(&str, &str); 29] = [
     ("agents", "INSERT SELECT"),
     ("anchor_batches", "INSERT SELECT"),
     ("anchored", "INSERT SELECT"),
     ("anchors", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
+    ("audit_stream", "SELECT"),
     ("audits", "INSERT SELECT"),
     ("checkpoints", "INSERT SELECT"),
     ("event_consumers", "SELECT"),
@@ -33,14 +34,16 @@ const TABLES: [(&str, &str); 27] = [
     ("schedules", "INSERT SELECT"),
     ("settlement_signals", "INSERT SELECT"),
     ("signing_keys", "SELECT"),
+    ("system_audit_log", "INSERT SELECT"),
     ("vault_entries", "INSERT SELECT"),
     ("webhook_deliveries", "DELETE INSERT SELECT"),
     ("webhook_endpoints", "DELETE INSERT SELECT"),
     ("webhooks", "DELETE INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 14] = [
+const UPDATES: [(&str, &str); 15] = [
     ("anchors", "checked_at complete fault"),
     ("api_keys", "expires_at replaced_by revoked_at"),
+    ("audit_stream", "complete pending settled"),
     ("audits", "cursor findings finished_at progress started_at state verdict"),
     ("event_consumers", "done"),
     ("event_stream", "complete pending removed settled"),
@@ -68,8 +71,10 @@ const UPDATES: [(&str, &str); 14] = [
         "deleted_at description event_types format previous_secret previous_until secret url",
     ),
 ];
-const FUNCTIONS: [&str; 4] =
-    ["ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
+const SEQUENCES: [(&str, &str); 2] =
+    [("events_seq_seq", "SELECT"), ("system_audit_log_n_seq", "SELECT")];
+const FUNCTIONS: [&str; 5] =
+    ["drop_audit_month", "ensure_partitions", "refuse_change", "refuse_key_change", "uuid_floor"];
 
 async fn pairs(client: &Client, sql: &str) -> BTreeMap<String, String> {
     let rows = client.query(sql, &[&APP_ROLE]).await.unwrap();
@@ -116,7 +121,7 @@ async fn the_application_role_has_the_listed_rights_on_tables_and_no_others() {
         "SELECT r.relname, p FROM ({RELATIONS}) r, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) p
          WHERE r.relkind = 'S' AND has_sequence_privilege($1, r.oid, p)"
     );
-    assert_eq!(pairs(&client, &sql).await, expected(&[("events_seq_seq", "SELECT")]));
+    assert_eq!(pairs(&client, &sql).await, expected(&SEQUENCES));
 }
 
 #[tokio::test]

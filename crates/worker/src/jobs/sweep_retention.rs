@@ -14,6 +14,8 @@ const IDEMPOTENCY_HOURS: i32 = 48;
 const DEAD_DAYS: i32 = 90;
 /// Days for which events can be read, longer while a consumer has not seen them.
 const EVENT_DAYS: i32 = 30;
+/// Days for which the audit log is kept, in whole months.
+const AUDIT_DAYS: i32 = 400;
 /// Days for which a tick is kept; the newest of a schedule always is.
 const TICK_DAYS: i32 = 30;
 /// Days for which a delivery to a webhook is tried or waits for its turn.
@@ -33,5 +35,6 @@ pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> 
     while paced(store.sweep_webhook_deliveries(DELIVERY_DAYS, BATCH)).await? == BATCH {}
     while paced(store.sweep_deleted_webhooks(BATCH)).await? == BATCH {}
     store.remove_deleted_webhooks(BATCH).await?;
+    while store.sweep_audit(AUDIT_DAYS).await? > 0 {}
     Ok(())
 }
