@@ -23,7 +23,10 @@ async fn a_key_says_who_it_is_and_what_it_may_do() {
             "records:act",
             "records:export",
             "types:read",
-            "agents:lookup"
+            "agents:lookup",
+            "events:read",
+            "webhooks:read",
+            "webhooks:write"
         ])
     );
     let me = app.get(&org.admin, "/v1/auth/me").await.ok(200);

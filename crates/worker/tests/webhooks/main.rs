@@ -5,6 +5,7 @@ mod circuit;
 mod deliveries;
 mod dns;
 mod fences;
+mod retention;
 mod scene;
 mod ssrf;
 #[path = "../it/support.rs"]
