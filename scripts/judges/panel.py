@@ -117,16 +117,7 @@ def _pypi(name: str, judged: str, about: str, script: str) -> Judge:
 
 
 JUDGES: List[Judge] = [
-    _pypi("scitt-cose", "signatures and claims, JWK Set", "signatures", "scitt_cose_judge.py"),
-    _pypi("cwt", "signatures and claims, COSE Key Set, JWK Set", "signatures", "cwt_judge.py"),
-    _pypi("rfc8785", "body hashes, canonical forms", "hashes", "rfc8785_judge.py"),
-    Judge(
-        "canonicalize",
-        CANONICALIZE.version,
-        "body hashes, canonical forms",
-        "hashes",
-        _canonicalize,
-    ),
+    # First: the libraries refuse a delivery that is more than five minutes old.
     Judge(
         "standardwebhooks",
         envs.version("standardwebhooks"),
@@ -149,6 +140,16 @@ JUDGES: List[Judge] = [
         _in_environment(
             "http-message-signatures", "http_message_signatures_judge.py", _deliveries
         ),
+    ),
+    _pypi("scitt-cose", "signatures and claims, JWK Set", "signatures", "scitt_cose_judge.py"),
+    _pypi("cwt", "signatures and claims, COSE Key Set, JWK Set", "signatures", "cwt_judge.py"),
+    _pypi("rfc8785", "body hashes, canonical forms", "hashes", "rfc8785_judge.py"),
+    Judge(
+        "canonicalize",
+        CANONICALIZE.version,
+        "body hashes, canonical forms",
+        "hashes",
+        _canonicalize,
     ),
     Judge(
         "openapi-spec-validator",

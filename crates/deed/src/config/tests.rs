@@ -73,6 +73,8 @@ fn each_process_finds_all_that_it_takes() {
     assert_eq!((worker.store("t").pool_size, worker.worker_listen().port()), (10, 8421));
     assert_eq!(worker.http_limits().max_in_flight, 1024);
     worker.identity();
+    let webhooks = worker.webhooks_with(&worker.api_key_secret()).expect("no file is named");
+    assert_eq!((webhooks.concurrency, webhooks.name_servers.len()), (128, 0));
 
     let migrate = read(Process::Migrate);
     assert_eq!(
@@ -94,6 +96,7 @@ fn each_process_finds_all_that_it_takes() {
     let config = up.api_with(api.api_key_secret());
     assert_eq!((config.limits.drain_delay.as_secs(), config.listen.port()), (0, 8420));
     assert_eq!((up.store_at(URL, "t").pool_size, up.worker_listen().port()), (10, 0));
+    up.webhooks_with(&api.api_key_secret()).expect("no file is named");
     assert_eq!((up.issuer(), up.log().level.as_str()), (None, "warn"));
 }
 
