@@ -246,7 +246,6 @@ impl World {
     }
 
     /// Asserts that an audit finds nothing wrong.
-    #[track_caller]
     pub(crate) async fn assert_intact(&self, with_anchors: bool) {
         let (outcome, findings) = self.audit(with_anchors).await;
         assert_eq!(outcome.verdict, Verdict::Intact, "{findings:?} {outcome:?}");
