@@ -97,6 +97,6 @@ async fn system_health_shows_the_anchors() {
     assert_eq!(health["anchors"][0]["location"], "file:///a");
     assert_eq!(health["anchors"][0]["checkpointsBehind"], 1);
     assert!(health["anchors"][0]["oldestSeconds"].as_f64().unwrap() >= 600.0);
-    assert!(text(&health, "/attention/0").contains("file:///a lacks checkpoints that are 600 s"));
+    assert!(text(&health, "/attention/0").contains("file:///a lacks checkpoints that are "));
     assert_eq!(text(&health, "/attention/1"), "anchor s3:b: no versions");
 }

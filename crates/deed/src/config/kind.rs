@@ -185,7 +185,7 @@ fn is_token(text: &str) -> bool {
 
 /// Names that mean the same in a URL and in a path: none is `.` or `..`.
 fn is_prefix(text: &str) -> bool {
-    let fits = |name: &str| is_token(name) && name.trim_matches('.') != "";
+    let fits = |name: &str| is_token(name) && !name.trim_matches('.').is_empty();
     text.is_empty()
         || text.len() <= 512 && text.strip_suffix('/').is_some_and(|all| all.split('/').all(fits))
 }

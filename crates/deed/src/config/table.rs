@@ -1,7 +1,14 @@
 //! Every variable there is. Reading, checking and `docs/configuration.md` all come from here.
 
+mod anchors;
+
 use std::time::Duration;
 
+pub(crate) use self::anchors::{
+    ANCHOR_DIRECTORY, ANCHOR_S3_ACCESS_KEY_ID, ANCHOR_S3_BUCKET, ANCHOR_S3_ENDPOINT,
+    ANCHOR_S3_PATH_STYLE, ANCHOR_S3_PREFIX, ANCHOR_S3_REGION, ANCHOR_S3_RETENTION_DAYS,
+    ANCHOR_S3_SECRET_ACCESS_KEY, ANCHOR_S3_TLS_CA_FILE,
+};
 use super::kind::Kind;
 use super::variable::Process::{Api, Audit, Keys, Migrate, Up, Worker};
 use super::variable::{Concern, Default, Process, Variable};
@@ -94,8 +101,6 @@ pub(crate) static TABLE: [&Variable; 45] = [
 const SERVING: &[Process] = &[Api, Worker, Up];
 /// Processes that talk to a database.
 const CONNECTED: &[Process] = &[Api, Worker, Migrate, Keys, Audit, Up];
-/// Processes that reach the anchors.
-const ANCHORING: &[Process] = &[Worker, Audit, Up];
 const EVERY: &[Process] = CONNECTED;
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -422,110 +427,6 @@ pub(crate) static WEBHOOK_CONCURRENCY: Variable = Variable {
     default: Default::Value("128"),
     used_by: &[Worker, Up],
     about: "Most endpoints that a worker delivers to at once, with up to 8 requests each.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_DIRECTORY: Variable = Variable {
-    name: "ANCHOR_DIRECTORY",
-    concern: Concern::Anchors,
-    kind: Kind::Path,
-    default: Default::Otherwise("no folder"),
-    default_in_up: Some(Default::Otherwise("`anchors` in the data folder")),
-    used_by: ANCHORING,
-    about: "Folder that a copy of every checkpoint is written to. It must exist, outside of what \
-            the database's administrators can change.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_BUCKET: Variable = Variable {
-    name: "ANCHOR_S3_BUCKET",
-    concern: Concern::Anchors,
-    kind: Kind::Token(63),
-    default: Default::Otherwise("no bucket"),
-    used_by: ANCHORING,
-    about: "Bucket that a copy of every checkpoint is written to, under Object Lock in COMPLIANCE \
-            mode. It must have been made with Object Lock (docs/operations/anchors.md).",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_ENDPOINT: Variable = Variable {
-    name: "ANCHOR_S3_ENDPOINT",
-    concern: Concern::Anchors,
-    kind: Kind::HttpUrl,
-    default: Default::Otherwise("AWS, in the region"),
-    used_by: ANCHORING,
-    about: "The service that has the bucket, when it is not AWS.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_REGION: Variable = Variable {
-    name: "ANCHOR_S3_REGION",
-    concern: Concern::Anchors,
-    kind: Kind::Token(63),
-    default: Default::Value("us-east-1"),
-    used_by: ANCHORING,
-    about: "Region of the bucket. Services other than AWS mostly take any.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_PATH_STYLE: Variable = Variable {
-    name: "ANCHOR_S3_PATH_STYLE",
-    concern: Concern::Anchors,
-    kind: Kind::Choice(&["true", "false"]),
-    default: Default::Otherwise("`true` with an endpoint, else `false`"),
-    used_by: ANCHORING,
-    about: "Whether the bucket's name goes into the path of a URL, not into its host.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_PREFIX: Variable = Variable {
-    name: "ANCHOR_S3_PREFIX",
-    concern: Concern::Anchors,
-    kind: Kind::Prefix,
-    default: Default::Value("deed/"),
-    used_by: ANCHORING,
-    about: "What every key in the bucket begins with.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_RETENTION_DAYS: Variable = Variable {
-    name: "ANCHOR_S3_RETENTION_DAYS",
-    concern: Concern::Anchors,
-    kind: Kind::Count(1, 36_500),
-    default: Default::Value("365"),
-    used_by: ANCHORING,
-    about: "Days for which an anchor can neither be deleted nor replaced, by anybody. A longer time \
-            holds for what is written from then on.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_ACCESS_KEY_ID: Variable = Variable {
-    name: "ANCHOR_S3_ACCESS_KEY_ID",
-    concern: Concern::Anchors,
-    kind: Kind::Credential,
-    default: Default::Otherwise("none; needed with a bucket"),
-    used_by: ANCHORING,
-    about: "Access key of an account that may do no more than docs/operations/anchors.md lists.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_SECRET_ACCESS_KEY: Variable = Variable {
-    name: "ANCHOR_S3_SECRET_ACCESS_KEY",
-    concern: Concern::Anchors,
-    kind: Kind::Credential,
-    default: Default::Otherwise("none; needed with a bucket"),
-    used_by: ANCHORING,
-    about: "Its secret.",
-    ..BASE
-};
-
-pub(crate) static ANCHOR_S3_TLS_CA_FILE: Variable = Variable {
-    name: "ANCHOR_S3_TLS_CA_FILE",
-    concern: Concern::Anchors,
-    kind: Kind::Path,
-    default: Default::Otherwise("the system's certificate authorities"),
-    used_by: ANCHORING,
-    about: "PEM file of the certificate authorities that may vouch for the service.",
     ..BASE
 };
 

@@ -63,7 +63,7 @@ async fn neither_the_application_nor_the_owner_changes_the_vault() {
     let app = connect(&database.urls().app).await;
     // New partitions are guarded like the first ones.
     let made = count(&app, "SELECT ensure_partitions(15)::int8").await;
-    assert_eq!(made, 18, "three months more of six tables");
+    assert_eq!(made, 21, "three months more of seven tables");
     let before = fingerprint(&owner).await;
     let tables = tables(&owner).await;
     assert!(tables.len() >= 37, "{tables:?}");
