@@ -17,7 +17,14 @@ async fn a_key_says_who_it_is_and_what_it_may_do() {
     assert_eq!(me["scopeProfile"], "agent-full");
     assert_eq!(
         me["scopes"],
-        json!(["records:read", "records:write", "records:act", "records:export", "types:read"])
+        json!([
+            "records:read",
+            "records:write",
+            "records:act",
+            "records:export",
+            "types:read",
+            "events:read"
+        ])
     );
     let me = app.get(&org.admin, "/v1/auth/me").await.ok(200);
     assert_eq!((&me["role"], &me["agentId"]), (&json!("admin"), &Value::Null));
