@@ -78,7 +78,8 @@ pub(crate) async fn stream(
     Query(wanted): Query<Wanted>,
 ) -> Result<Reply, Problem> {
     let limit = limit(wanted.limit)?;
-    let after = match (PageQuery::new(None, wanted.cursor).after_text()?, wanted.since) {
+    let since = wanted.since;
+    let after = match (PageQuery::new(None, wanted.cursor).after_text()?, since) {
         (Some(_), Some(_)) => {
             return Err(Problem::bad_request(
                 "query-invalid",
@@ -97,7 +98,12 @@ pub(crate) async fn stream(
         Format::Raw => raw(entry),
     };
     ok(&EntriesView {
-        items: entries.iter().map(form).collect(),
+        // What was written while the beginning was looked up may be older than was asked for.
+        items: entries
+            .iter()
+            .filter(|e| since.is_none_or(|at| e.occurred_at >= at))
+            .map(form)
+            .collect(),
         next_cursor: deed_chain::base64url::encode(next.to_string()),
         more: entries.len() == limit,
     })
