@@ -4,7 +4,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
 GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints,
-    checkpoint_progress TO {role};
+    checkpoint_progress, job_figures TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
     checkpoints TO {role};
@@ -14,11 +14,12 @@ GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_age
     limits, due_at, revisions, criteria_position, completion_position, verdict_position,
     evaluation_position, dispute_position) ON records TO {role};
 GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
-GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas TO {role};
+GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas, job_figures TO {role};
 GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
 GRANT UPDATE (cron, kind, catch_up, last_tick, from_program) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
+GRANT UPDATE (done, failed, fenced, waits, runs, wait_max, run_max) ON job_figures TO {role};
 GRANT UPDATE (done, horizon, settled) ON checkpoint_progress TO {role};
 REVOKE EXECUTE ON FUNCTION ensure_partitions(integer), make_append_only(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO {role};

@@ -5,6 +5,7 @@
 mod abandoned;
 mod batches;
 mod checkpoints;
+mod figures;
 mod migrations;
 mod outcome;
 mod plans;

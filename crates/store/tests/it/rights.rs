@@ -9,7 +9,7 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 20] = [
     ("agents", "INSERT SELECT"),
     ("api_keys", "INSERT SELECT"),
     ("checkpoint_progress", "SELECT"),
@@ -17,6 +17,7 @@ const TABLES: [(&str, &str); 19] = [
     ("events", "INSERT SELECT"),
     ("idempotency_keys", "DELETE INSERT SELECT"),
     ("installation", "SELECT"),
+    ("job_figures", "DELETE INSERT SELECT"),
     ("jobs", "DELETE INSERT SELECT"),
     ("orgs", "INSERT SELECT"),
     ("record_references", "INSERT SELECT"),
@@ -30,10 +31,11 @@ const TABLES: [(&str, &str); 19] = [
     ("signing_keys", "SELECT"),
     ("vault_entries", "INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 8] = [
+const UPDATES: [(&str, &str); 9] = [
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("checkpoint_progress", "done horizon settled"),
     ("idempotency_keys", "response sealed status"),
+    ("job_figures", "done failed fenced run_max runs wait_max waits"),
     ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
     ("record_types", "disabled_at"),
     (

@@ -13,6 +13,8 @@ const IDEMPOTENCY_HOURS: i32 = 48;
 const DEAD_DAYS: i32 = 90;
 /// Days for which a tick is kept; the newest of a schedule always is.
 const TICK_DAYS: i32 = 30;
+/// Days for which the figures of jobs are kept; health reads an hour of them.
+const FIGURE_DAYS: i32 = 1;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
     let mut page = Some(0);
@@ -21,5 +23,6 @@ pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> 
     }
     while store.sweep_dead_jobs(DEAD_DAYS, BATCH).await? == BATCH {}
     while store.sweep_ticks(TICK_DAYS, BATCH).await? == BATCH {}
+    while store.sweep_job_figures(FIGURE_DAYS, BATCH).await? == BATCH {}
     Ok(())
 }
