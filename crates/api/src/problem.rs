@@ -36,6 +36,7 @@ pub struct Problem {
     pub errors: Vec<Violation>,
     /// Where the record is, when the state machine refused the request.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Standing)]
     pub(crate) standing: Option<Box<Standing>>,
     /// Seconds after which a retry makes sense (`Retry-After`).
     #[serde(skip)]
@@ -47,13 +48,16 @@ pub struct Problem {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Standing {
     /// State of the record.
-    #[schema(example = "AWAITING_VERDICT")]
+    #[schema(example = "AWAITING_VERDICT", required = false)]
     pub(crate) current_state: &'static str,
     /// Names of the actions that this caller may do in this state.
+    #[schema(required = false)]
     pub(crate) allowed_actions: Vec<&'static str>,
     /// Where to read the record again.
+    #[schema(required = false)]
     pub(crate) refresh_url: String,
     /// The allowed actions as requests.
+    #[schema(required = false)]
     pub(crate) next_steps: Vec<NextStep>,
 }
 
