@@ -45,13 +45,16 @@ pub(super) async fn run(
     }
     let Some(tolerances) = due(&input.record) else { return Ok(()) };
     let text = input.rules_config.clone().unwrap_or_default();
-    let rules = known.get(&text).await;
+    let kept = known.get(&text).await;
+    let is_new = kept.is_none();
     let judging = tokio::task::spawn_blocking(move || {
-        let rules = rules.map_or_else(|| parse(&input).map(Arc::new), Ok);
+        let rules = kept.map_or_else(|| parse(&input).map(Arc::new), Ok);
         (judge(&input, rules.as_deref(), tolerances), rules)
     });
     let (step, rules) = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
-    if let Ok(rules) = rules {
+    if let Ok(rules) = rules
+        && is_new
+    {
         known.insert(text, rules).await;
     }
     Ok(append(&store, &appender, record, completion, step).await?)
