@@ -4,6 +4,8 @@
 //! the same job one writes it, and the other one is refused. It is a function of rules, criteria and
 //! completion alone, so it does not matter which.
 
+use std::sync::Arc;
+
 use deed_gate::{Outcome, Result as Judged, Rules, Tolerances};
 use deed_lifecycle::{Action, State};
 use deed_store::append::{Appender, Content, Extend};
@@ -12,12 +14,29 @@ use deed_store::records::{Actor, EvaluationInput, Record};
 use deed_store::transition::{Set, Transition, evaluation_key};
 use deed_store::upkeep::DeadEvaluation;
 use deed_store::{Error, Store};
+use moka::future::Cache;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::kind::JobError;
 
-pub(super) async fn run(store: Store, appender: Appender, job: ClaimedJob) -> Result<(), JobError> {
+/// Bytes of rules kept; parsed ones take a few times their text.
+const MOST_RULES_BYTES: u64 = 4 << 20;
+
+/// Rules by their text, ready to apply: a version of a Type never changes, and judges again and again.
+pub(super) type RulesByText = Cache<String, Arc<Rules>>;
+
+pub(super) fn rules_by_text() -> RulesByText {
+    let weigh = |text: &String, _: &Arc<Rules>| u32::try_from(text.len()).unwrap_or(u32::MAX);
+    Cache::builder().weigher(weigh).max_capacity(MOST_RULES_BYTES).build()
+}
+
+pub(super) async fn run(
+    store: Store,
+    appender: Appender,
+    known: RulesByText,
+    job: ClaimedJob,
+) -> Result<(), JobError> {
     let (record, completion) = payload(&job.payload)?;
     let Some(input) = store.evaluation_input(record).await? else { return Ok(()) };
     // A revision has another job, and what was judged needs no second one.
@@ -25,8 +44,19 @@ pub(super) async fn run(store: Store, appender: Appender, job: ClaimedJob) -> Re
         return Ok(());
     }
     let Some(tolerances) = due(&input.record) else { return Ok(()) };
-    let judging = tokio::task::spawn_blocking(move || judge(&input, tolerances));
-    let step = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
+    let text = input.rules_config.clone().unwrap_or_default();
+    let kept = known.get(&text).await;
+    let is_new = kept.is_none();
+    let judging = tokio::task::spawn_blocking(move || {
+        let rules = kept.map_or_else(|| parse(&input).map(Arc::new), Ok);
+        (judge(&input, rules.as_deref(), tolerances), rules)
+    });
+    let (step, rules) = judging.await.map_err(|e| JobError::Retry(e.to_string()))?;
+    if let Ok(rules) = rules
+        && is_new
+    {
+        known.insert(text, rules).await;
+    }
     Ok(append(&store, &appender, record, completion, step).await?)
 }
 
@@ -120,8 +150,12 @@ fn newest(record: &Record) -> Option<i64> {
 }
 
 /// The step that the outcome means, and what its entry says.
-fn judge(input: &EvaluationInput, tolerances: Tolerances) -> Judgement {
-    let (result, evaluation) = match outcome(input, tolerances) {
+fn judge(
+    input: &EvaluationInput,
+    rules: Result<&Rules, &String>,
+    tolerances: Tolerances,
+) -> Judgement {
+    let (result, evaluation) = match outcome(input, rules, tolerances) {
         Ok(outcome) => (outcome.result, json!(outcome)),
         // What cannot be applied judges nobody; the record must not wait for it either.
         Err(reason) => (Judged::Error, json!({ "result": Judged::Error, "reason": reason })),
@@ -151,16 +185,24 @@ fn step(
     (action, fields)
 }
 
-fn outcome(input: &EvaluationInput, tolerances: Tolerances) -> Result<Outcome, String> {
+fn parse(input: &EvaluationInput) -> Result<Rules, String> {
+    let config = input.rules_config.as_deref().ok_or("the Type has no rules")?;
+    let config: Value = serde_json::from_str(config).map_err(|e| e.to_string())?;
+    Rules::parse(&config).map_err(|faults| {
+        faults.first().map_or_else(|| "unusable rules".to_owned(), ToString::to_string)
+    })
+}
+
+fn outcome(
+    input: &EvaluationInput,
+    rules: Result<&Rules, &String>,
+    tolerances: Tolerances,
+) -> Result<Outcome, String> {
     let member = |body: &[u8], name: &str| -> Result<Value, String> {
         let body: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
         body.get(name).cloned().ok_or_else(|| format!("an entry lacks {name}"))
     };
-    let config = input.rules_config.as_deref().ok_or("the Type has no rules")?;
-    let config: Value = serde_json::from_str(config).map_err(|e| e.to_string())?;
-    let rules = Rules::parse(&config).map_err(|faults| {
-        faults.first().map_or_else(|| "unusable rules".to_owned(), ToString::to_string)
-    })?;
+    let rules = rules.map_err(Clone::clone)?;
     let criteria = member(&input.criteria_body, "criteria")?;
     let evidence = member(&input.completion_body, "completion")?;
     Ok(rules.evaluate(&criteria, &evidence, tolerances))

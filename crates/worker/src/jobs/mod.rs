@@ -53,11 +53,12 @@ pub fn kinds(anchors: &Anchors) -> Vec<Kind> {
 /// attempts: a record waits for the outcome.
 fn gate_evaluate() -> Kind {
     let shared = Arc::new(OnceLock::<Appender>::new());
+    let rules = gate_evaluate::rules_by_text();
     Kind {
         name: EVALUATE,
         handler: Arc::new(move |store, job| {
             let appender = shared.get_or_init(|| Appender::start(&store, JUDGEMENTS)).clone();
-            Box::pin(gate_evaluate::run(store, appender, job))
+            Box::pin(gate_evaluate::run(store, appender, rules.clone(), job))
         }),
         concurrency: None,
         limit: Duration::from_secs(60),
