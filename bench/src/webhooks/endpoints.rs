@@ -37,7 +37,7 @@ impl Endpoints {
         let fill = "INSERT INTO webhook_deliveries
                 (id, webhook_id, seq, event_id, event_type, record_id, body)
             SELECT uuidv7(), $1, -n, gen_random_uuid(), 'record.recorded', gen_random_uuid(),
-                convert_to(repeat('x', 700), 'UTF8') FROM generate_series(1, $2) n";
+                convert_to(repeat('x', 700), 'UTF8') FROM generate_series(1, $2::int8) n";
         sql.execute(fill, &[&hanging, &backlog]).await.context("filling the backlog")?;
         // Only the backlog: what is notarized here goes to the healthy one.
         let deaf = "UPDATE webhooks SET event_types = '{record.cancelled}' WHERE id = $1";

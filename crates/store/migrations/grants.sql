@@ -6,7 +6,7 @@ GRANT SELECT ON installation, signing_keys, orgs, agents, api_keys, record_types
     record_references, vault_entries, events, idempotency_keys, refinery_schema_history,
     jobs, schedules, schedule_ticks, replicas, settlement_signals, checkpoints, event_stream,
     event_consumers, webhooks, webhook_endpoints, webhook_deliveries, anchor_batches, anchors, anchored,
-    audits, system_audit_log, audit_stream TO {role};
+    audits, system_audit_log, audit_stream, job_figures TO {role};
 GRANT INSERT ON orgs, agents, api_keys, record_types, records,
     record_references, vault_entries, events, idempotency_keys, settlement_signals,
     checkpoints, anchor_batches, anchors, anchored, audits, system_audit_log TO {role};
@@ -17,11 +17,12 @@ GRANT UPDATE (status, head_position, head_hash, performer_agent_id, accessor_age
     evaluation_position, dispute_position) ON records TO {role};
 GRANT UPDATE (status, response, sealed), DELETE ON idempotency_keys TO {role};
 GRANT DELETE ON events TO {role};
-GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas TO {role};
+GRANT INSERT, DELETE ON jobs, schedule_ticks, replicas, job_figures TO {role};
 GRANT INSERT ON schedules TO {role};
 GRANT UPDATE (state, run_at, attempt, fence, lease_until, claimed_by, last_error) ON jobs TO {role};
 GRANT UPDATE (cron, kind, catch_up, last_tick, from_program) ON schedules TO {role};
 GRANT UPDATE (heartbeat_at, draining) ON replicas TO {role};
+GRANT UPDATE (done, failed, fenced, waits, runs, wait_max, run_max) ON job_figures TO {role};
 GRANT INSERT, DELETE ON webhooks, webhook_endpoints, webhook_deliveries TO {role};
 GRANT UPDATE (url, event_types, format, description, secret, previous_secret, previous_until,
     deleted_at) ON webhooks TO {role};

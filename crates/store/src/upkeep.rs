@@ -138,6 +138,18 @@ impl Store {
         self.remove("sweep_ticks", sql, days, limit).await
     }
 
+    /// Removes at most `limit` figures of jobs that are older than `days`.
+    ///
+    /// # Errors
+    /// Those of a transaction.
+    pub async fn sweep_job_figures(&self, days: i32, limit: usize) -> Result<usize, Error> {
+        let sql = "
+            DELETE FROM job_figures WHERE (minute, replica, kind) IN (
+                SELECT minute, replica, kind FROM job_figures
+                WHERE minute < now() - make_interval(days => $1) ORDER BY minute LIMIT $2)";
+        self.remove("sweep_job_figures", sql, days, limit).await
+    }
+
     /// Removes at most `limit` replicas that were not heard of for `days`.
     ///
     /// # Errors

@@ -54,6 +54,36 @@ async fn system_health_says_what_needs_attention() {
     assert_eq!(gone["items"][0]["status"], "gone");
 }
 
+const FIGURES: &str = "INSERT INTO job_figures (minute, replica, kind, done, failed, fenced, waits, runs, wait_max, run_max)
+    SELECT date_trunc('minute', now()) - ago, gen_random_uuid(), kind, done, 1, 0,
+        array_fill(0, ARRAY[3]) || done || array_fill(0, ARRAY[20]), array_fill(0, ARRAY[23]) || done, 0.007, 5000
+    FROM (VALUES ('probe', 40, interval '0'), ('probe', 2, interval '50 minutes'),
+        ('idle', 7, interval '1 minute'), ('probe', 1000, interval '2 hours')) AS v(kind, done, ago)";
+
+#[tokio::test]
+async fn system_health_says_how_the_jobs_of_the_last_hour_fared() {
+    let app = TestApp::new().await;
+    let client = app.superuser().await;
+    client.batch_execute(DEAD).await.unwrap();
+    let path = "/v1/admin/system-health";
+    let none = app.get(&app.platform, path).await.ok(200);
+    let nothing = json!({ "p50Seconds": null, "p99Seconds": null, "maxSeconds": null });
+    let never = json!({ "done": 0, "failed": 0, "fenced": 0, "waited": nothing, "ran": nothing });
+    assert_eq!(none["queues"][0]["lastHour"], never);
+    client.batch_execute(FIGURES).await.unwrap();
+    let seen = app.get(&app.platform, path).await.ok(200);
+    let (idle, probe) = (&seen["queues"][0], &seen["queues"][1]);
+    assert_eq!(
+        (&idle["kind"], &idle["waiting"], &idle["lastHour"]["done"]),
+        (&json!("idle"), &json!(0), &json!(7))
+    );
+    assert_eq!((&probe["kind"], &probe["dead"]), (&json!("probe"), &json!(3)));
+    let waited = json!({ "p50Seconds": 0.007, "p99Seconds": 0.007, "maxSeconds": 0.007 });
+    let ran = json!({ "p50Seconds": 5000.0, "p99Seconds": 5000.0, "maxSeconds": 5000.0 });
+    let fared = json!({ "done": 42, "failed": 2, "fenced": 0, "waited": waited, "ran": ran });
+    assert_eq!(probe["lastHour"], fared);
+}
+
 #[tokio::test]
 async fn schedules_show_their_last_and_next_tick() {
     let app = TestApp::new().await;

@@ -19,7 +19,7 @@ use crate::store::Store;
 const MOST_COUNTED: i64 = 1_000_000;
 
 /// How many jobs of one kind there are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Depth {
     /// The kind.
     pub kind: String,

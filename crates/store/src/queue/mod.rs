@@ -6,11 +6,15 @@
 
 mod claim;
 mod enqueue;
+mod figures;
+mod histogram;
 mod inspect;
 mod settle;
 
 pub use claim::{Claimed, ClaimedJob, Held, Turn, Wanted};
 pub use enqueue::{Columns, NewJob, enqueue};
+pub use figures::Figures;
+pub use histogram::Histogram;
 pub use inspect::{Depth, Job, JobState, replay};
 pub use settle::{Failure, finish};
 

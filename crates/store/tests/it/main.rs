@@ -7,6 +7,7 @@ mod anchors;
 mod batches;
 mod checkpoints;
 mod events;
+mod figures;
 mod migrations;
 mod outcome;
 mod plans;

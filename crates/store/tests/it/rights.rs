@@ -9,7 +9,7 @@ use crate::support::{connect, count, database};
 
 /// What the application role may do with whole tables, and with single columns. Partitions are
 /// reached through their parents, so none is listed.
-const TABLES: [(&str, &str); 29] = [
+const TABLES: [(&str, &str); 30] = [
     ("agents", "INSERT SELECT"),
     ("anchor_batches", "INSERT SELECT"),
     ("anchored", "INSERT SELECT"),
@@ -23,6 +23,7 @@ const TABLES: [(&str, &str); 29] = [
     ("events", "DELETE INSERT SELECT"),
     ("idempotency_keys", "DELETE INSERT SELECT"),
     ("installation", "SELECT"),
+    ("job_figures", "DELETE INSERT SELECT"),
     ("jobs", "DELETE INSERT SELECT"),
     ("orgs", "INSERT SELECT"),
     ("record_references", "INSERT SELECT"),
@@ -40,7 +41,7 @@ const TABLES: [(&str, &str); 29] = [
     ("webhook_endpoints", "DELETE INSERT SELECT"),
     ("webhooks", "DELETE INSERT SELECT"),
 ];
-const UPDATES: [(&str, &str); 15] = [
+const UPDATES: [(&str, &str); 16] = [
     ("anchors", "checked_at complete fault"),
     ("api_keys", "expires_at replaced_by revoked_at"),
     ("audit_stream", "complete pending settled"),
@@ -48,6 +49,7 @@ const UPDATES: [(&str, &str); 15] = [
     ("event_consumers", "done"),
     ("event_stream", "complete pending removed settled"),
     ("idempotency_keys", "response sealed status"),
+    ("job_figures", "done failed fenced run_max runs wait_max waits"),
     ("jobs", "attempt claimed_by fence last_error lease_until run_at state"),
     ("record_types", "disabled_at"),
     (

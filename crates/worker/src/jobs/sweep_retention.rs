@@ -22,6 +22,8 @@ const TICK_DAYS: i32 = 30;
 const PENDING_DAYS: i32 = 7;
 /// Days for which a delivery can be looked at and replayed.
 const DELIVERY_DAYS: i32 = 30;
+/// Days for which the figures of jobs are kept; health reads an hour of them.
+const FIGURE_DAYS: i32 = 1;
 
 pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> {
     let mut page = Some(0);
@@ -36,5 +38,6 @@ pub(super) async fn run(store: Store, _job: ClaimedJob) -> Result<(), JobError> 
     while paced(store.sweep_deleted_webhooks(BATCH)).await? == BATCH {}
     store.remove_deleted_webhooks(BATCH).await?;
     while store.sweep_audit(AUDIT_DAYS).await? > 0 {}
+    while store.sweep_job_figures(FIGURE_DAYS, BATCH).await? == BATCH {}
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::figures::Ledger;
 use crate::kind::{JobError, Kind};
 
 /// How a job ended, on its way to be settled.
@@ -44,6 +45,7 @@ pub(super) struct Hands {
     pub(super) kinds: Arc<[Kind]>,
     /// The jobs that are worked on.
     pub(super) tasks: TaskTracker,
+    pub(super) ledger: Ledger,
     places: Vec<Places>,
     freed: Notify,
     jobs: Mutex<HashMap<Uuid, InHand>>,
@@ -64,6 +66,7 @@ impl Hands {
             places: places.collect(),
             kinds,
             tasks: TaskTracker::new(),
+            ledger: Ledger::default(),
             freed: Notify::new(),
             jobs: Mutex::default(),
             outcomes: Mutex::new(Some(outcomes)),
@@ -206,9 +209,8 @@ impl Drop for Place {
 
 async fn work(place: Place, store: Store, job: ClaimedJob, outcomes: mpsc::Sender<Outcome>) {
     let kind = &place.hands.kinds[place.kind];
-    let (held, attempt) = (job.held, job.attempt);
-    metrics::histogram!("deed_job_wait_seconds", "kind" => kind.name)
-        .record(job.waited.as_secs_f64());
+    let (held, attempt, waited) = (job.held, job.attempt, job.waited);
+    metrics::histogram!("deed_job_wait_seconds", "kind" => kind.name).record(waited.as_secs_f64());
     let started = Instant::now();
     let result = if attempt > kind.attempts {
         Err(JobError::Dead("its workers went away in the middle of every attempt".to_owned()))
@@ -220,8 +222,9 @@ async fn work(place: Place, store: Store, job: ClaimedJob, outcomes: mpsc::Sende
             Err(_) => Err(JobError::Retry(format!("it took longer than {:?}", kind.limit))),
         }
     };
-    metrics::histogram!("deed_job_seconds", "kind" => kind.name)
-        .record(started.elapsed().as_secs_f64());
+    let took = started.elapsed();
+    metrics::histogram!("deed_job_seconds", "kind" => kind.name).record(took.as_secs_f64());
+    place.hands.ledger.ran(kind.name, waited, took);
     place.hands.ended(held);
     let outcome = Outcome { held, kind: place.kind, attempt, result };
     // The receiver outlives every worker task; when it is gone, the lease ends by itself.

@@ -1,6 +1,7 @@
 //! The runner: claim, work, settle, keep alive; and the orderly end of all that.
 
 mod claim;
+mod figures;
 mod hands;
 mod keep;
 mod settle;
@@ -77,6 +78,8 @@ impl Worker {
         let settle = tokio::spawn(halting(settle, &halt));
         let keep = keep::run(store.clone(), Arc::clone(&hands), config.lease, upkeep.clone());
         tasks.spawn(halting(keep, &halt));
+        let figures = figures::run(store.clone(), id, Arc::clone(&hands), upkeep.clone());
+        tasks.spawn(halting(figures, &halt));
         tasks.spawn(halting(schedules::run(store.clone(), id, stop.clone()), &halt));
         let delivering = webhooks.map(|webhooks| {
             let run = webhooks::run(store.clone(), id, webhooks, config.clone(), halt.clone());

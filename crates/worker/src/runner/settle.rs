@@ -9,6 +9,7 @@ use deed_store::{Error, Store, random};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use super::figures::End;
 use super::hands::{Hands, Outcome};
 use crate::kind::{JobError, Kind};
 
@@ -31,7 +32,7 @@ async fn settle(store: &Store, hands: &Hands, batch: &[Outcome]) {
     let mut refused = persist(store, hands, Open::Done(done)).await;
     refused.extend(persist(store, hands, Open::Failed(failed)).await);
     for outcome in batch {
-        count(hands.kinds[outcome.kind].name, outcome, refused.contains(&outcome.held));
+        count(hands, outcome, refused.contains(&outcome.held));
     }
 }
 
@@ -110,15 +111,17 @@ async fn persist(store: &Store, hands: &Hands, mut open: Open) -> Vec<Held> {
     }
 }
 
-fn count(kind: &'static str, outcome: &Outcome, refused: bool) {
-    let label = match &outcome.result {
-        _ if refused => "fenced",
-        Ok(()) => "done",
-        Err(JobError::Fenced) => "fenced",
-        Err(_) => "failed",
+fn count(hands: &Hands, outcome: &Outcome, refused: bool) {
+    let kind = hands.kinds[outcome.kind].name;
+    let end = match &outcome.result {
+        _ if refused => End::Fenced,
+        Ok(()) => End::Done,
+        Err(JobError::Fenced) => End::Fenced,
+        Err(_) => End::Failed,
     };
-    metrics::counter!("deed_jobs_total", "kind" => kind, "outcome" => label).increment(1);
-    if label == "fenced" {
+    metrics::counter!("deed_jobs_total", "kind" => kind, "outcome" => end.as_str()).increment(1);
+    hands.ledger.ended(kind, end);
+    if end == End::Fenced {
         tracing::warn!(kind, job = %outcome.held.id, "a late outcome was refused: others have the job");
     }
 }

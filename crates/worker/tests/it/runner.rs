@@ -108,6 +108,28 @@ async fn a_job_whose_workers_all_died_is_not_begun_again() {
 }
 
 #[tokio::test]
+async fn what_a_worker_has_counted_is_in_the_database_when_it_has_stopped() {
+    let scene = Scene::new().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    // Each third attempt works.
+    let kind = kind(move |job| {
+        tell.send(()).unwrap();
+        async move { if job.attempt < 3 { Err(JobError::Retry("no".to_owned())) } else { Ok(()) } }
+    });
+    scene.add(10).await;
+    let worker = start(&scene.store, kind, usual());
+    for _ in 0..30 {
+        told.recv().await.unwrap();
+    }
+    worker.stop().await;
+    let figures = scene.store.job_figures().await.unwrap();
+    let [(name, figures)] = figures.as_slice() else { panic!("{figures:?}") };
+    assert_eq!((name.as_str(), figures.done, figures.failed, figures.fenced), ("test", 10, 20, 0));
+    assert!(figures.waits.longest() > Some(Duration::ZERO));
+    assert!(figures.runs.longest() > Some(Duration::ZERO));
+}
+
+#[tokio::test]
 async fn no_more_jobs_are_in_hand_than_there_are_places() {
     let scene = Scene::new().await;
     let gate = Arc::new(Semaphore::new(0));

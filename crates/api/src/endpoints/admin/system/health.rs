@@ -1,8 +1,11 @@
 //! `GET /v1/admin/system-health`.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use axum::extract::State;
 use deed_store::anchors::{AnchorStanding, UPLOAD};
-use deed_store::queue::Depth;
+use deed_store::queue::{Depth, Figures, Histogram};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,7 +29,7 @@ struct SystemHealthView {
     status: &'static str,
     attention: Vec<String>,
     database: DatabaseView,
-    /// Every kind of job that has one, of at most a million jobs.
+    /// Every kind of job that has one, of at most a million jobs, or had one in the last hour; by name.
     queues: Vec<QueueView>,
     replicas: Vec<ReplicaView>,
     /// Places outside the database that a worker had in its configuration within the last day. With
@@ -82,12 +85,73 @@ struct QueueView {
     dead: u64,
     /// Seconds since the oldest waiting one could have run.
     oldest_seconds: f64,
+    last_hour: LastHourView,
 }
 
-impl From<Depth> for QueueView {
-    fn from(depth: Depth) -> Self {
+/// Attempts that ended in the last hour. Workers report each five seconds; one that is killed takes what
+/// it had not reported with it.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LastHourView {
+    done: u64,
+    /// The last attempt of a job counts as any other.
+    failed: u64,
+    /// Outcomes that were refused, because another worker had the job by then.
+    fenced: u64,
+    /// From when a job could have run until an attempt began.
+    waited: TimesView,
+    /// From there until it ended.
+    ran: TimesView,
+}
+
+/// Times in seconds; null when there were none.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TimesView {
+    /// At least half took no longer. Less than twice the exact median, or a millisecond.
+    p50_seconds: Option<f64>,
+    /// At least 99 of 100 took no longer; as exact.
+    p99_seconds: Option<f64>,
+    max_seconds: Option<f64>,
+}
+
+impl TimesView {
+    fn of(times: &Histogram) -> Self {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        Self {
+            p50_seconds: seconds(times.percentile(50)),
+            p99_seconds: seconds(times.percentile(99)),
+            max_seconds: seconds(times.longest()),
+        }
+    }
+}
+
+impl LastHourView {
+    fn of(figures: &Figures) -> Self {
+        let Figures { done, failed, fenced, waits, runs } = figures;
+        let (waited, ran) = (TimesView::of(waits), TimesView::of(runs));
+        Self { done: *done, failed: *failed, fenced: *fenced, waited, ran }
+    }
+}
+
+impl QueueView {
+    /// Depths and figures of each kind that has one of the two.
+    fn all(depths: Vec<Depth>, figures: Vec<(String, Figures)>) -> Vec<Self> {
+        let mut kinds: BTreeMap<String, (Depth, Figures)> = BTreeMap::new();
+        for depth in depths {
+            kinds.insert(depth.kind.clone(), (depth, Figures::default()));
+        }
+        for (kind, figures) in figures {
+            let depth = Depth { kind: kind.clone(), ..Depth::default() };
+            kinds.entry(kind).or_insert((depth, Figures::default())).1 = figures;
+        }
+        kinds.into_values().map(|(depth, figures)| Self::of(depth, &figures)).collect()
+    }
+
+    fn of(depth: Depth, figures: &Figures) -> Self {
         let Depth { kind, waiting, active, delayed, dead, oldest_seconds } = depth;
-        Self { kind, waiting, active, delayed, dead, oldest_seconds }
+        let last_hour = LastHourView::of(figures);
+        Self { kind, waiting, active, delayed, dead, oldest_seconds, last_hour }
     }
 }
 
@@ -98,20 +162,21 @@ impl From<Depth> for QueueView {
 )]
 pub(crate) async fn read(State(app): State<App>) -> Result<Reply, Problem> {
     let store = app.store();
-    let (database, queues, replicas, anchors) = tokio::try_join!(
+    let (database, depths, figures, replicas, anchors) = tokio::try_join!(
         store.health(),
         store.queue_depths(),
+        store.job_figures(),
         store.replicas(),
-        store.anchor_standings()
+        store.anchor_standings(),
     )?;
     let workers = replicas.iter().filter(|r| r.alive && !r.draining && r.tier == "worker").count();
-    let mut attention = attention(&queues, workers);
+    let mut attention = attention(&depths, workers);
     attention.extend(anchors.iter().filter_map(exposed));
     ok(&SystemHealthView {
         status: if attention.is_empty() { "ok" } else { "attention" },
         attention,
         database: DatabaseView::of(&database),
-        queues: queues.into_iter().map(QueueView::from).collect(),
+        queues: QueueView::all(depths, figures),
         replicas: replicas.iter().map(ReplicaView::of).collect(),
         anchors: anchors.into_iter().map(AnchorView::from).collect(),
     })
