@@ -132,8 +132,19 @@ catalogue! {
     ApiKeyMinted, "api-key.minted", ApiKeys, api_key, "An API key was minted";
     ApiKeyRotated, "api-key.rotated", ApiKeys, api_key_rotated, "An API key was replaced by a new one";
     ApiKeyRevoked, "api-key.revoked", ApiKeys, api_key_revoked, "An API key was ended";
-    WebhookTest, "webhook.test", Webhooks, webhook_test, "Somebody asked for a test delivery";
+    WebhookCreated, "webhook.created", Webhooks, webhook, "A webhook was made";
+    WebhookChanged, "webhook.changed", Webhooks, webhook_changed, "URL, event types, format or description of a webhook were replaced";
+    WebhookDeleted, "webhook.deleted", Webhooks, webhook_only, "A webhook was ended";
+    WebhookPaused, "webhook.paused", Webhooks, webhook_only, "Nothing is delivered to a webhook until it is resumed";
+    WebhookResumed, "webhook.resumed", Webhooks, webhook_only, "A webhook is delivered to again, with a closed circuit";
+    WebhookSecretRotated, "webhook.secret-rotated", Webhooks, webhook_rotated, "The secret of a webhook was replaced";
+    WebhookReplayed, "webhook.replayed", Webhooks, webhook_replayed, "Settled deliveries of a webhook were put back";
+    WebhookTestRequested, "webhook.test-requested", Webhooks, webhook_test_requested, "Somebody asked for a test delivery";
+    WebhookCircuitOpened, "webhook.circuit-opened", Webhooks, webhook_circuit, "An endpoint failed too often in a row and is left alone for a while";
+    WebhookCircuitClosed, "webhook.circuit-closed", Webhooks, webhook_only, "An endpoint that was left alone took a delivery";
+    WebhookTest, "webhook.test", Webhooks, webhook_test, "A test delivery: it is posted to the tested webhook and lies in no stream";
     JobReplayed, "job.replayed", System, job, "A dead job was put back into the queue";
+    AuditRequested, "audit.requested", System, audit, "Somebody asked for an audit";
 }
 
 impl EventType {

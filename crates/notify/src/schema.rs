@@ -167,8 +167,75 @@ const KEY: [Member; 6] = [
     ("expiresAt?", || time("When it ends by itself")),
 ];
 
+/// A webhook without its secret, and without its URL, which may be one: other webhooks are told this.
+pub(crate) fn webhook() -> Value {
+    object(&WEBHOOK.map(|(name, described)| (name, described())))
+}
+
+pub(crate) fn webhook_changed() -> Value {
+    let mut members = WEBHOOK.map(|(name, described)| (name, described())).to_vec();
+    let changed = "Whether it is delivered to another URL from now on";
+    members.push(("urlChanged", json!({ "type": "boolean", "description": changed })));
+    object(&members)
+}
+
+const WEBHOOK: [Member; 5] = [
+    ("webhookId", || uuid("The webhook")),
+    ("eventTypes", || {
+        let items = json!({ "type": "string" });
+        json!({ "type": "array", "items": items, "description": "Types of events, or `*` alone" })
+    }),
+    ("format", || one_of(&["standard", "cloudevents"], "The form of bodies")),
+    ("signingAlg", || one_of(&["hmac", "ed25519"], "How deliveries are signed")),
+    ("description", || text("For people")),
+];
+
+pub(crate) fn webhook_only() -> Value {
+    object(&[("webhookId", uuid("The webhook"))])
+}
+
+pub(crate) fn webhook_rotated() -> Value {
+    object(&[
+        ("webhookId", uuid("The webhook")),
+        ("graceUntil", time("Until when the replaced secret signs too")),
+    ])
+}
+
+pub(crate) fn webhook_replayed() -> Value {
+    object(&[
+        ("webhookId", uuid("The webhook")),
+        ("replayed", number("Deliveries that were put back")),
+        ("deliveryId?", uuid("The delivery, if one was named")),
+        ("status?", one_of(&["delivered", "dead"], "Where they stood, of a range of time")),
+        ("from?", time("The beginning of the range")),
+        ("to?", time("The end of the range, not included")),
+    ])
+}
+
+pub(crate) fn webhook_test_requested() -> Value {
+    object(&[("webhookId", uuid("The webhook")), ("deliveryId", uuid("The test's delivery"))])
+}
+
+pub(crate) fn webhook_circuit() -> Value {
+    object(&[
+        ("webhookId", uuid("The webhook")),
+        ("failures", number("Attempts that failed in a row")),
+    ])
+}
+
 pub(crate) fn webhook_test() -> Value {
     object(&[("webhookId", uuid("The webhook")), ("message", text("For people"))])
+}
+
+pub(crate) fn audit() -> Value {
+    object(&[
+        ("auditId", uuid("The audit")),
+        (
+            "anchors",
+            json!({ "type": "boolean", "description": "Whether the anchors are compared too" }),
+        ),
+        ("requestedBy", uuid("API key that asked for it")),
+    ])
 }
 
 pub(crate) fn job() -> Value {

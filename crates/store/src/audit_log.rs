@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -79,11 +79,18 @@ WHERE pg_current_xact_id() IS NOT NULL";
 const AFTER: &str = "
 SELECT n, id, occurred_at, phase, method, route, path, status, problem, key_id, role, org_id,
     agent_id, address, request_id, duration_ms, suppressed
-FROM system_audit_log WHERE n > $1 AND n <= $2 ORDER BY n LIMIT $3";
+FROM system_audit_log
+WHERE n > $1 AND n <= $2 AND ($4::timestamptz IS NULL OR occurred_at >= $4) ORDER BY n LIMIT $3";
 
-/// Entries are dated when they are written, which is soon after they were made.
+/// No number up to the horizon is still to be committed; one beyond it may be, so that none of those is
+/// where the reading begins.
 const SINCE: &str = "
-SELECT n - 1 FROM system_audit_log WHERE created_at >= $1 ORDER BY created_at, n LIMIT 1";
+SELECT least(n - 1, $2) FROM system_audit_log WHERE created_at >= $1
+ORDER BY created_at, n LIMIT 1";
+
+/// `created_at` is the beginning of the transaction that wrote an entry, on the database's clock: numbers are
+/// drawn in another order, and the clocks of the processes, by which entries occur, are not the same.
+const DISORDER: TimeDelta = TimeDelta::minutes(2);
 
 impl AuditEntry {
     fn from_row(row: &Row) -> Self {
@@ -161,14 +168,15 @@ impl Store {
         run.await
     }
 
-    /// Entries after a number, in the order in which they were written, `limit` at most; and the number to go
-    /// on with. None that is still being written is passed over.
+    /// Entries after a number that occurred at `since` or later, in the order in which they were written,
+    /// `limit` at most; and the number to go on with. None that is still being written is passed over.
     ///
     /// # Errors
     /// Those of a read.
     pub async fn audit_after(
         &self,
         after: i64,
+        since: Option<DateTime<Utc>>,
         limit: usize,
     ) -> Result<(Vec<AuditEntry>, i64), Error> {
         let horizon = self.horizon(&AUDIT_LOG).await?;
@@ -176,7 +184,7 @@ impl Store {
         let rows = self.db.read("audit_after", move |tx| {
             Box::pin(async move {
                 let statement = tx.client.prepare_cached(AFTER).await?;
-                Ok(tx.client.query(&statement, &[&after, &horizon, &most]).await?)
+                Ok(tx.client.query(&statement, &[&after, &horizon, &most, &since]).await?)
             })
         });
         let rows = rows.await?;
@@ -185,14 +193,15 @@ impl Store {
         Ok((rows.iter().map(AuditEntry::from_row).collect(), next))
     }
 
-    /// The number after which the entries come that were written at `at` or later.
+    /// A number after which every entry comes that occurred at `at` or later; older ones may be among them.
     ///
     /// # Errors
     /// Those of a read.
     pub async fn audit_since(&self, at: DateTime<Utc>) -> Result<i64, Error> {
         let horizon = self.horizon(&AUDIT_LOG).await?;
+        let from = at.checked_sub_signed(DISORDER).unwrap_or(at);
         let row = self.db.read("audit_since", move |tx| {
-            Box::pin(async move { Ok(tx.client.query_opt(SINCE, &[&at]).await?) })
+            Box::pin(async move { Ok(tx.client.query_opt(SINCE, &[&from, &horizon]).await?) })
         });
         Ok(row.await?.map_or(horizon, |row| row.get(0)))
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use deed_notify::EventType;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::events::{NewEvent, tell};
 use crate::queue::{Held, NewJob, enqueue, finish};
 use crate::records::Page;
 use crate::store::Store;
@@ -87,7 +89,8 @@ pub async fn request(
     }
     let sql = "INSERT INTO audits (id, with_anchors, requested_by) VALUES ($1, $2, $3)";
     tx.client.execute(sql, &[&id, &with_anchors, &requested_by]).await?;
-    Ok(())
+    let data = json!({ "auditId": id, "anchors": with_anchors, "requestedBy": requested_by });
+    tell(tx, &NewEvent::of(EventType::AuditRequested, None, data)).await
 }
 
 impl Store {

@@ -78,8 +78,7 @@ pub(crate) async fn stream(
     Query(wanted): Query<Wanted>,
 ) -> Result<Reply, Problem> {
     let limit = limit(wanted.limit)?;
-    let since = wanted.since;
-    let after = match (PageQuery::new(None, wanted.cursor).after_text()?, since) {
+    let (after, since) = match (PageQuery::new(None, wanted.cursor).after_text()?, wanted.since) {
         (Some(_), Some(_)) => {
             return Err(Problem::bad_request(
                 "query-invalid",
@@ -87,26 +86,37 @@ pub(crate) async fn stream(
                 "Begin with since, then go on with nextCursor alone.",
             ));
         }
-        (Some(text), None) => text.parse().map_err(|_| invalid_cursor())?,
-        (None, Some(since)) => app.store().audit_since(since).await?,
-        (None, None) => 0,
+        (Some(text), None) => place(&text).ok_or_else(invalid_cursor)?,
+        (None, Some(since)) => {
+            let since = since.max(DateTime::UNIX_EPOCH);
+            (app.store().audit_since(since).await?, Some(since))
+        }
+        (None, None) => (0, None),
     };
-    let (entries, next) = app.store().audit_after(after, limit).await?;
+    let (entries, next) = app.store().audit_after(after, since, limit).await?;
+    let cursor = since.map_or(next.to_string(), |at| format!("{next} {}", at.timestamp_micros()));
     let issuer = &app.store().installation().issuer;
     let form = |entry: &AuditEntry| match wanted.format.unwrap_or_default() {
         Format::Ocsf => ocsf(entry, issuer),
         Format::Raw => raw(entry),
     };
     ok(&EntriesView {
-        // What was written while the beginning was looked up may be older than was asked for.
-        items: entries
-            .iter()
-            .filter(|e| since.is_none_or(|at| e.occurred_at >= at))
-            .map(form)
-            .collect(),
-        next_cursor: deed_chain::base64url::encode(next.to_string()),
+        items: entries.iter().map(form).collect(),
+        next_cursor: deed_chain::base64url::encode(cursor),
         more: entries.len() == limit,
     })
+}
+
+/// What a cursor holds: the number to go on after, and in microseconds the time before which nothing is
+/// wanted.
+fn place(cursor: &str) -> Option<(i64, Option<DateTime<Utc>>)> {
+    match cursor.split_once(' ') {
+        None => Some((cursor.parse().ok()?, None)),
+        Some((after, since)) => {
+            let since = DateTime::from_timestamp_micros(since.parse().ok().filter(|at| *at >= 0)?)?;
+            Some((after.parse().ok()?, Some(since)))
+        }
+    }
 }
 
 fn limit(wanted: Option<usize>) -> Result<usize, Problem> {

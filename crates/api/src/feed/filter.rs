@@ -55,7 +55,7 @@ fn scope_of(group: Group) -> Scope {
         Group::Orgs => Scope::OrgsRead,
         Group::Agents => Scope::AgentsRead,
         Group::ApiKeys => Scope::KeysRead,
-        Group::Webhooks => Scope::EventsRead,
+        Group::Webhooks => Scope::WebhooksRead,
         Group::System => Scope::SystemRead,
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use deed_lifecycle::{Action, Role, VerdictMode};
 use deed_notify::EventType;
+use deed_notify::circuit::{Circuit, Health};
+use deed_store::webhooks::{Attempt, Outcome, PendingDelivery};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::parties::Parties;
@@ -28,11 +31,23 @@ struct Walk {
 }
 
 impl Walk {
-    /// Calls an operation with an idempotency key, and notes what events came with it.
     async fn call(&mut self, key: &str, route: &str, path: &str, body: Value) -> Value {
+        self.send(Method::POST, key, route, path, body).await
+    }
+
+    /// Calls an operation with an idempotency key, and notes what events came with it.
+    async fn send(
+        &mut self,
+        method: Method,
+        key: &str,
+        route: &str,
+        path: &str,
+        body: Value,
+    ) -> Value {
         self.calls += 1;
         let once = format!("call-{}", self.calls);
-        let answer: Answer = self.parties.app.post_once(key, path, &once, body).await;
+        let call = self.parties.app.call(method, path).key(key).once(&once).json(&body);
+        let answer: Answer = call.send().await;
         assert!(answer.status.is_success(), "{path}: {}", answer.text());
         let row = self.parties.app.superuser().await.query_one(CAUSED, &[&once]).await.unwrap();
         self.caused.entry(route.to_owned()).or_default().insert(row.get(0));
@@ -74,6 +89,56 @@ impl Walk {
         self.parties.app.superuser().await.batch_execute(DEAD).await.unwrap();
         let replay = "/v1/admin/jobs/0196f000-0000-7000-8000-000000000001/replay";
         self.call(&platform, "/v1/admin/jobs/{id}/replay", replay, json!({})).await;
+        self.call(&platform, "/v1/admin/audit", "/v1/admin/audit", json!({})).await;
+    }
+
+    /// A webhook from its beginning to its end.
+    async fn webhook(&mut self) {
+        let (admin, hooks) = (self.parties.org.admin.clone(), "/v1/webhooks");
+        let wanted = json!({ "url": "https://example.org/", "eventTypes": ["agent.created"] });
+        let id = text(&self.call(&admin, hooks, hooks, wanted).await, "/webhook/id");
+        let (route, own) = ("/v1/webhooks/{id}", format!("{hooks}/{id}"));
+        let changed = json!({ "url": "https://example.net/" });
+        self.send(Method::PATCH, &admin, route, &own, changed).await;
+        for action in ["pause", "resume", "rotate-secret", "test"] {
+            let (route, path) = (format!("{route}/{action}"), format!("{own}/{action}"));
+            self.call(&admin, &route, &path, json!({})).await;
+        }
+        let delivery = self.circuit().await;
+        let path = format!("{own}/deliveries/{delivery}/replay");
+        let one = "/v1/webhooks/{id}/deliveries/{deliveryId}/replay";
+        self.call(&admin, one, &path, json!({})).await;
+        let range = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z" });
+        let replay = format!("{route}/replay");
+        self.call(&admin, &replay, &format!("{own}/replay"), range).await;
+        self.send(Method::DELETE, &admin, route, &own, json!({})).await;
+    }
+
+    /// The endpoint fails for good at the one delivery there is, and is well again later.
+    async fn circuit(&self) -> String {
+        let dead = |delivery: &PendingDelivery| Attempt {
+            id: delivery.id,
+            outcome: Outcome::Dead,
+            status: None,
+            error: None,
+            response: None,
+            took: Duration::ZERO,
+        };
+        let (app, mut tried) = (&self.parties.app, Vec::new());
+        let store = app.app.store();
+        for health in [
+            Health { circuit: Circuit::Open, failures: 5 },
+            Health { circuit: Circuit::Closed, failures: 0 },
+        ] {
+            let due = "UPDATE webhook_endpoints SET due_at = now()";
+            app.superuser().await.batch_execute(due).await.unwrap();
+            let claimed = store.claim_webhooks(store.new_replica(), 1, 1, Duration::from_secs(60));
+            let claimed = claimed.await.unwrap();
+            let attempts: Vec<Attempt> = claimed[0].deliveries.iter().map(dead).collect();
+            tried.extend(attempts.iter().map(|attempt| attempt.id));
+            assert!(store.settle_webhook(claimed[0].held, health, attempts).await.unwrap());
+        }
+        tried[0].to_string()
     }
 
     async fn notarized(&mut self) {
@@ -137,6 +202,7 @@ async fn walk() -> Walk {
     let parties = Parties::new().await;
     let mut walk = Walk { parties, caused: BTreeMap::new(), calls: 0 };
     walk.administration().await;
+    walk.webhook().await;
     walk.notarized().await;
     walk.lifecycle().await;
     walk.system().await;
@@ -151,6 +217,7 @@ async fn every_mutation_writes_its_event_in_its_own_transaction() {
         ("/v1/admin/api-keys", "api-key.minted"),
         ("/v1/admin/api-keys/{id}/revoke", "api-key.revoked"),
         ("/v1/admin/api-keys/{id}/rotate", "api-key.rotated"),
+        ("/v1/admin/audit", "audit.requested"),
         ("/v1/admin/jobs/{id}/replay", "job.replayed"),
         ("/v1/admin/orgs", "org.created type.registered"),
         ("/v1/records", "record.created|record.recorded"),
@@ -171,6 +238,14 @@ async fn every_mutation_writes_its_event_in_its_own_transaction() {
         ("/v1/types", "type.registered"),
         ("/v1/types/{name}/disable", "type.disabled"),
         ("/v1/types/{name}/versions", "type.registered"),
+        ("/v1/webhooks", "webhook.created"),
+        ("/v1/webhooks/{id}", "webhook.changed|webhook.deleted"),
+        ("/v1/webhooks/{id}/deliveries/{deliveryId}/replay", "webhook.replayed"),
+        ("/v1/webhooks/{id}/pause", "webhook.paused"),
+        ("/v1/webhooks/{id}/replay", "webhook.replayed"),
+        ("/v1/webhooks/{id}/resume", "webhook.resumed"),
+        ("/v1/webhooks/{id}/rotate-secret", "webhook.secret-rotated"),
+        ("/v1/webhooks/{id}/test", "webhook.test-requested"),
     ];
     let joined = |kinds: &BTreeSet<String>| kinds.iter().cloned().collect::<Vec<_>>().join("|");
     let caused: Vec<(&str, String)> =

@@ -1,13 +1,13 @@
 //! API keys: only a keyed hash is stored; the key itself is shown once.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use deed_notify::EventType;
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::events::{NewEvent, tell};
+use crate::events::{NewEvent, tell, time};
 use crate::records::Page;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -131,10 +131,6 @@ fn told(key: &ApiKey) -> Map<String, Value> {
         data.insert("expiresAt".to_owned(), time(end).into());
     }
     data
-}
-
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 async fn insert(tx: Tx<'_>, new: &NewApiKey) -> Result<(), Error> {

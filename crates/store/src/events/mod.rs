@@ -14,3 +14,4 @@ pub use tell::{NewEvent, tell};
 pub(crate) use consumers::{advance, claim};
 pub(crate) use key::key;
 pub(crate) use read::next;
+pub(crate) use tell::time;

@@ -1,5 +1,6 @@
 //! Events that are about no entry of a chain.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use deed_notify::EventType;
 use serde_json::Value;
 use uuid::Uuid;
@@ -43,4 +44,9 @@ pub async fn tell(tx: Tx<'_>, new: &NewEvent) -> Result<(), Error> {
         [&new.org_id, &new.event.as_str(), &new.record_id, &new.data];
     tx.client.execute(&statement, &parameters).await?;
     Ok(())
+}
+
+/// A time as events tell it.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

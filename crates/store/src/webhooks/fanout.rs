@@ -19,13 +19,15 @@ const CONSUMER: &str = "webhooks";
 /// Sequence numbers that one batch goes through.
 const BATCH: i64 = 256;
 
-/// Events of organisations that have webhooks, and who wants them. Others are passed over in the index.
+/// Events of organisations that have webhooks, and who wants them. Others are passed over in the index. A
+/// webhook is not told about itself: what fails to reach it must not give it more to deliver.
 const WANTED: &str = "
 SELECT e.seq, e.org_id, e.kind, e.record_id, e.position, e.created_at, e.data, w.id, w.format
 FROM events e CROSS JOIN LATERAL (
     SELECT id, format FROM webhooks
     WHERE org_id = e.org_id AND deleted_at IS NULL AND begins_at <= e.created_at
-        AND (event_types[1] = '*' OR e.kind = ANY(event_types))) w
+        AND (event_types[1] = '*' OR e.kind = ANY(event_types))
+        AND e.data ->> 'webhookId' IS DISTINCT FROM id::text) w
 WHERE e.seq > $1 AND e.seq <= $2 ORDER BY e.seq";
 
 const INSERT: &str = "

@@ -1,10 +1,14 @@
 //! Making, reading and changing webhooks.
 
 use chrono::{DateTime, Utc};
+use deed_notify::EventType;
+use serde_json::json;
 use uuid::Uuid;
 
+use super::told::{described, told};
 use super::{COLUMNS, MOST_WEBHOOKS, WAKE, Webhook};
 use crate::error::Error;
+use crate::events::time;
 use crate::records::Page;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -116,7 +120,7 @@ pub async fn create(tx: Tx<'_>, new: &Webhook, secret: Option<&[u8]>) -> Result<
     tx.client.execute(sql, &parameters).await?;
     let sql = "INSERT INTO webhook_endpoints (webhook_id) VALUES ($1)";
     tx.client.execute(sql, &[&new.id]).await?;
-    Ok(())
+    told(tx, EventType::WebhookCreated, new.id, described(new)).await
 }
 
 /// Replaces URL, event types, format and description. A new URL is a new endpoint: its circuit is closed.
@@ -132,10 +136,13 @@ pub async fn update(tx: Tx<'_>, changed: &Webhook) -> Result<(), Error> {
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&changed.id, &changed.url, &changed.event_types, &format, &changed.description];
     let row = tx.client.query_opt(sql, &parameters).await?.ok_or(Error::NotFound("webhook"))?;
-    if row.get(0) {
+    let moved: bool = row.get(0);
+    if moved {
         close_circuit(tx, changed.id).await?;
     }
-    Ok(())
+    let mut data = described(changed);
+    data["urlChanged"] = json!(moved);
+    told(tx, EventType::WebhookChanged, changed.id, data).await
 }
 
 async fn close_circuit(tx: Tx<'_>, id: Uuid) -> Result<(), Error> {
@@ -156,9 +163,12 @@ pub(super) async fn wake(tx: Tx<'_>, id: Uuid) -> Result<(), Error> {
 /// # Errors
 /// Those of a statement.
 pub async fn delete(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
-    let sql = "UPDATE webhooks SET deleted_at = coalesce(deleted_at, $2) WHERE id = $1";
-    tx.client.execute(sql, &[&id, &now]).await?;
-    pause(tx, id, now).await
+    let sql = "UPDATE webhooks SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL";
+    if tx.client.execute(sql, &[&id, &now]).await? == 0 {
+        return Ok(());
+    }
+    stop(tx, id, now).await?;
+    told(tx, EventType::WebhookDeleted, id, json!({})).await
 }
 
 /// Delivers nothing until [`resume`]; events go on being collected.
@@ -166,10 +176,17 @@ pub async fn delete(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Erro
 /// # Errors
 /// Those of a statement.
 pub async fn pause(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
-    let sql = "UPDATE webhook_endpoints SET paused_at = coalesce(paused_at, $2),
-        due_at = CASE WHEN leased THEN due_at END WHERE webhook_id = $1";
-    tx.client.execute(sql, &[&id, &now]).await?;
+    if stop(tx, id, now).await? {
+        told(tx, EventType::WebhookPaused, id, json!({})).await?;
+    }
     Ok(())
+}
+
+/// Whether something was delivered before.
+async fn stop(tx: Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<bool, Error> {
+    let sql = "UPDATE webhook_endpoints SET paused_at = $2,
+        due_at = CASE WHEN leased THEN due_at END WHERE webhook_id = $1 AND paused_at IS NULL";
+    Ok(tx.client.execute(sql, &[&id, &now]).await? > 0)
 }
 
 /// Delivers again, with a closed circuit.
@@ -182,7 +199,8 @@ pub async fn resume(tx: Tx<'_>, id: Uuid) -> Result<(), Error> {
     if tx.client.execute(sql, &[&id]).await? == 0 {
         return Err(Error::NotFound("webhook"));
     }
-    close_circuit(tx, id).await
+    close_circuit(tx, id).await?;
+    told(tx, EventType::WebhookResumed, id, json!({})).await
 }
 
 /// A new secret.
@@ -208,5 +226,9 @@ pub async fn rotate(tx: Tx<'_>, id: Uuid, new: &Rotation) -> Result<(), Error> {
     let sql = "UPDATE webhooks SET previous_secret = secret, previous_until = $3, secret = $2
         WHERE id = $1 AND deleted_at IS NULL AND secret IS NOT NULL";
     let rotated = tx.client.execute(sql, &[&id, &new.secret, &new.previous_until]).await?;
-    if rotated == 0 { Err(Error::NotFound("webhook")) } else { Ok(()) }
+    if rotated == 0 {
+        return Err(Error::NotFound("webhook"));
+    }
+    let data = json!({ "graceUntil": time(new.previous_until) });
+    told(tx, EventType::WebhookSecretRotated, id, data).await
 }

@@ -11,6 +11,7 @@ mod replay;
 mod retention;
 mod seal;
 mod settle;
+mod told;
 
 use chrono::{DateTime, Utc};
 use deed_notify::circuit::{Circuit, Health};

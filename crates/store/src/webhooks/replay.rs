@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::fanout::body;
 use super::manage::wake;
+use super::told::told;
 use super::{DeliveryState, Format};
 use crate::error::Error;
+use crate::events::time;
 use crate::random;
 use crate::tx::Tx;
 
@@ -30,7 +32,9 @@ pub async fn replay(tx: Tx<'_>, webhook: Uuid, delivery: Uuid) -> Result<(), Err
         found.ok_or(Error::NotFound("delivery"))?;
         return Err(Error::conflict("delivery-pending", "the delivery is pending already"));
     }
-    wake(tx, webhook).await
+    wake(tx, webhook).await?;
+    let data = json!({ "replayed": 1, "deliveryId": delivery });
+    told(tx, EventType::WebhookReplayed, webhook, data).await
 }
 
 /// Which deliveries to put back: those that were added at `from` or later and before `to`.
@@ -59,6 +63,10 @@ pub async fn replay_range(tx: Tx<'_>, webhook: Uuid, range: &Replayable) -> Resu
     let replayed =
         tx.client.execute(sql, &[&webhook, &state, &range.from, &range.to, &MOST_REPLAYED]).await?;
     wake(tx, webhook).await?;
+    let data = json!({
+        "replayed": replayed, "status": state, "from": time(range.from), "to": time(range.to),
+    });
+    told(tx, EventType::WebhookReplayed, webhook, data).await?;
     Ok(replayed)
 }
 
@@ -107,5 +115,5 @@ pub async fn test(
     let sql = "UPDATE webhook_endpoints SET due_at = least(due_at, now())
         WHERE webhook_id = $1 AND NOT leased AND paused_at IS NULL";
     tx.client.execute(sql, &[&webhook]).await?;
-    Ok(())
+    told(tx, EventType::WebhookTestRequested, webhook, json!({ "deliveryId": new.id })).await
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_notify::EventType;
 use deed_notify::circuit::{Circuit, Health};
+use serde_json::json;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::HeldWebhook;
+use super::told::told;
 use crate::error::Error;
 use crate::store::Store;
 use crate::tx::Tx;
@@ -45,7 +48,7 @@ pub struct Attempt {
 /// A statement of its own before the others: whoever adds deliveries and wakes the endpoint comes wholly
 /// before or wholly after.
 const LOCK: &str = "
-SELECT FROM webhook_endpoints WHERE webhook_id = $1 AND fence = $2 AND leased FOR UPDATE";
+SELECT circuit FROM webhook_endpoints WHERE webhook_id = $1 AND fence = $2 AND leased FOR UPDATE";
 
 const DELIVERIES: &str = "
 UPDATE webhook_deliveries d SET state = a.state, attempts = d.attempts + a.tried,
@@ -156,9 +159,9 @@ async fn settle(
     columns: &Columns,
 ) -> Result<bool, Error> {
     let statement = tx.client.prepare_cached(LOCK).await?;
-    if tx.client.query_opt(&statement, &[&held.id, &held.fence]).await?.is_none() {
+    let Some(row) = tx.client.query_opt(&statement, &[&held.id, &held.fence]).await? else {
         return Ok(false);
-    }
+    };
     if !columns.id.is_empty() {
         let statement = tx.client.prepare_cached(DELIVERIES).await?;
         tx.client.execute(&statement, &columns.parameters()).await?;
@@ -174,5 +177,16 @@ async fn settle(
     let parameters: [&(dyn ToSql + Sync); 6] =
         [&held.id, &circuit, &failures, &succeeded, &failed, &pause];
     tx.client.execute(&statement, &parameters).await?;
+    // A probe that fails opens the circuit again, and that is nothing new.
+    match (row.get::<_, &str>(0), health.circuit) {
+        ("closed", Circuit::Open) => {
+            let data = json!({ "failures": health.failures });
+            told(tx, EventType::WebhookCircuitOpened, held.id, data).await?;
+        }
+        ("half_open", Circuit::Closed) => {
+            told(tx, EventType::WebhookCircuitClosed, held.id, json!({})).await?;
+        }
+        _ => {}
+    }
     Ok(true)
 }

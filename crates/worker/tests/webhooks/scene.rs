@@ -74,7 +74,8 @@ impl Hooks {
             created_by: self.org,
             description: String::new(),
             url: url.to_owned(),
-            event_types: vec!["*".to_owned()],
+            // Not all: webhooks of one organisation are told of one another.
+            event_types: vec![EventType::RecordNoteAdded.as_str().to_owned()],
             format: Format::Standard,
             signing_alg: SigningAlg::Hmac,
             previous_until: None,
