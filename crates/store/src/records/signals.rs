@@ -30,9 +30,11 @@ impl Store {
         let rows = self.db.read("signals", move |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT {ENTRY_COLUMNS}, signal, key_thumbprint, entry_hash
-                     FROM settlement_signals JOIN vault_entries USING (record_id, position)
-                     WHERE record_id = $1 ORDER BY position"
+                    "SELECT v.*, s.signal, s.key_thumbprint, s.entry_hash
+                     FROM settlement_signals s CROSS JOIN LATERAL (
+                         SELECT {ENTRY_COLUMNS} FROM vault_entries
+                         WHERE record_id = $1 AND position = s.position LIMIT 1) v
+                     WHERE s.record_id = $1 ORDER BY s.position"
                 );
                 let statement = tx.client.prepare_cached(&sql).await?;
                 Ok(tx.client.query(&statement, &[&record]).await?)
