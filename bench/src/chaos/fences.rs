@@ -52,7 +52,7 @@ pub(super) async fn kill_holding(base: &Base) -> Result<Value> {
     ];
     let took = until(sql, FINISHED, HELD, PATIENCE).await?;
     let (twice, attempts) =
-        (number(sql, TWICE).await?, number(sql, "SELECT max(attempt) FROM chaos_log").await?);
+        (number(sql, TWICE).await?, number(sql, "SELECT max(attempt)::int8 FROM chaos_log").await?);
     for worker in others {
         worker.terminate().await?;
     }

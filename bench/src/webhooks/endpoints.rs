@@ -10,7 +10,7 @@ use crate::stack::Stack;
 const WEBHOOK: &str = "
 INSERT INTO webhooks (id, org_id, created_by, description, url, event_types, format, signing_alg,
     created_at)
-SELECT $1, org_id, id, '', $2, '{*}', 'standard', 'ed25519', now() FROM api_keys
+SELECT $1, org_id, id, '', $2, '{record.recorded}', 'standard', 'ed25519', now() FROM api_keys
 WHERE agent_id IS NOT NULL LIMIT 1";
 
 pub(super) struct Endpoints {
