@@ -223,10 +223,11 @@ impl Reader {
     /// # Errors
     /// Those of a read.
     pub async fn known(&self, records: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+        let (least, greatest) = rows::span(&records);
         let rows = self.db.read("audit_known", move |tx| {
             Box::pin(async move {
-                let sql = "SELECT id FROM records WHERE id = ANY($1)";
-                Ok(tx.client.query(sql, &[&records]).await?)
+                let sql = "SELECT id FROM records WHERE id = ANY($1) AND id >= $2 AND id <= $3";
+                Ok(tx.client.query(sql, &[&records, &least, &greatest]).await?)
             })
         });
         Ok(rows.await?.iter().map(|row| row.get(0)).collect())

@@ -14,7 +14,8 @@ use crate::{random, rows};
 /// Name among the consumers of the outbox, which tells what chains have advanced.
 const CONSUMER: &str = "checkpoints";
 
-const HEADS: &str = "SELECT id, head_position, head_hash FROM records WHERE id = ANY($1)";
+const HEADS: &str = "
+SELECT id, head_position, head_hash FROM records WHERE id = ANY($1) AND id >= $2 AND id <= $3";
 
 const INSERT: &str = "
 INSERT INTO checkpoints (record_id, size, head, statement, body)
@@ -65,7 +66,8 @@ async fn batch(store: &Store, tx: Tx<'_>, horizon: i64, limit: usize) -> Result<
 }
 
 async fn sign(store: &Store, tx: Tx<'_>, records: Vec<Uuid>) -> Result<(), Error> {
-    let heads = tx.client.query(HEADS, &[&records]).await?;
+    let (least, greatest) = rows::span(&records);
+    let heads = tx.client.query(HEADS, &[&records, &least, &greatest]).await?;
     let issued_at = store.clock().now().timestamp();
     let (mut ids, mut sizes, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut statements, mut bodies) = (Vec::new(), Vec::new());

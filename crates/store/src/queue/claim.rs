@@ -127,8 +127,9 @@ SELECT nth FROM unnest($1::text[]) WITH ORDINALITY AS k(kind, nth)
 WHERE EXISTS (SELECT FROM jobs WHERE jobs.kind = k.kind AND jobs.state = 'waiting')";
 
 impl Store {
-    /// Claims jobs of several kinds for the worker `replica`, in one transaction; one result a wish. They are its own
-    /// until `lease` has passed on the database's clock; [`Store::extend_jobs`] prolongs that.
+    /// Claims jobs of several kinds for the worker `replica`, in one transaction; one result a wish.
+    /// They are its own until `lease` has passed on the database's clock; [`Store::extend_jobs`] prolongs
+    /// that.
     ///
     /// # Errors
     /// Those of a transaction. When its outcome is unknown, what it claimed comes back as any job
